@@ -1,0 +1,64 @@
+# make          what there is to do
+# make run      the relay, with a throw-away PostgreSQL and a demo unless DATABASE_URL is set
+# make test     all tests
+
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules
+
+# More flags for `swift build` of tests and debug builds, such as --explicit-target-dependency-import-check error.
+SWIFT_FLAGS ?=
+# More flags for `swift test`, such as --filter HubTests.
+TEST_FLAGS ?=
+# Arguments for the relay in `make run`, such as --debug.
+ARGS ?=
+
+PROGRAM := pg_eventrelay
+# Only the folders that are there; of their files swift format takes the Swift ones.
+SOURCES := $(wildcard Package.swift Sources Tests Plugins migrations assets)
+
+# `make -j test` keeps the order too: two builds at once would only wait for each other.
+.NOTPARALLEL:
+.PHONY: help run build release test test-swift test-viewer lint format requirements clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# `exec`, so that a signal to make reaches the script and not a shell in between.
+run: ## build a release and run it; without DATABASE_URL on a throw-away PostgreSQL with a demo
+	@scripts/install-requirements.sh run
+	swift build -c release --product $(PROGRAM)
+	@exec scripts/run.sh $(ARGS)
+
+build: ## build for debugging
+	swift build $(SWIFT_FLAGS)
+
+release: ## build .build/release/pg_eventrelay
+	swift build -c release --product $(PROGRAM)
+
+test: test-swift test-viewer ## install what is missing and run all tests
+
+# Swift Testing runs its tests in parallel within one process. There is no XCTest here, and without --disable-xctest
+# its runner would report zero tests of its own.
+test-swift: requirements ## only the Swift tests
+	swift build --build-tests $(SWIFT_FLAGS)
+	swift test --skip-build --parallel --disable-xctest $(TEST_FLAGS)
+
+# After test-swift the build has nothing left to do.
+test-viewer: requirements ## only the viewer, in a headless Chromium
+	swift build --product $(PROGRAM) $(SWIFT_FLAGS)
+	PG_EVENTRELAY=.build/debug/$(PROGRAM) /usr/bin/python3 Tests/ViewerTests/viewer_test.py
+
+requirements:
+	@scripts/install-requirements.sh test
+
+lint: ## check format and import graph
+	swift format lint --strict --parallel --recursive $(SOURCES)
+	scripts/check-import-graph.sh
+
+format: ## format all Swift files in place
+	swift format format --in-place --parallel --recursive $(SOURCES)
+
+clean: ## remove what was built
+	rm -rf .build .build-*

@@ -1,0 +1,147 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0335-existential-any.md
+    .enableUpcomingFeature("ExistentialAny"),
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0409-access-level-on-imports.md
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0444-member-import-visibility.md
+    .enableUpcomingFeature("MemberImportVisibility"),
+    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0461-async-function-isolation.md
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let nio = "swift-nio"
+
+let package = Package(
+    name: "pg_eventrelay",
+    products: [
+        .executable(name: "pg_eventrelay", targets: ["EventRelay"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // The core: types, rules and state machines. It imports nothing.
+        .target(name: "RelayCore", swiftSettings: settings),
+
+        // One adapter for each outside thing; none knows another.
+        .target(name: "RelayThreads", swiftSettings: settings),
+        .target(
+            name: "RelaySQLite",
+            dependencies: ["CSQLite", "RelayCore", "RelayMigrations", "RelayThreads"],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "RelayPostgres",
+            dependencies: ["CLibpq", "RelayCore", "RelayThreads"],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "RelayHTTP",
+            dependencies: [
+                "RelayAssets", "RelayCore",
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOWebSocket", package: nio),
+                .product(name: "NIOExtras", package: "swift-nio-extras"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "RelayObservability",
+            dependencies: ["RelayCore", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: settings
+        ),
+        .systemLibrary(
+            name: "CLibpq",
+            pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
+        ),
+        .systemLibrary(
+            name: "CSQLite",
+            pkgConfig: "sqlite3",
+            providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]
+        ),
+
+        // Files that the binary carries in itself.
+        .target(
+            name: "RelayMigrations",
+            path: "migrations",
+            resources: [.embedInCode("0001_ring_log.sql")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "RelayAssets",
+            path: "assets",
+            resources: [.embedInCode("index.html"), .embedInCode("viewer.css"), .embedInCode("viewer.js")],
+            swiftSettings: settings
+        ),
+
+        // The program: command line, configuration, wiring.
+        .executableTarget(
+            name: "EventRelay",
+            dependencies: [
+                "RelayCore", "RelayHTTP", "RelayObservability", "RelayPostgres", "RelaySQLite",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
+
+        .target(
+            name: "RelayTestSupport",
+            dependencies: [
+                "RelayCore",
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOWebSocket", package: nio),
+            ],
+            path: "Tests/RelayTestSupport",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RelayCoreTests",
+            dependencies: ["RelayCore", "RelayTestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RelaySQLiteTests",
+            dependencies: ["CSQLite", "RelayCore", "RelayMigrations", "RelaySQLite", "RelayTestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RelayPostgresTests",
+            dependencies: ["RelayCore", "RelayPostgres", "RelayTestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RelayHTTPTests",
+            dependencies: [
+                "RelayCore", "RelayHTTP", "RelayTestSupport",
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOEmbedded", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOWebSocket", package: nio),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "EventRelayTests",
+            dependencies: [
+                "EventRelay", "RelayCore", "RelayTestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
+    ]
+)

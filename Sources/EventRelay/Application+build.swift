@@ -1,0 +1,154 @@
+import Glibc
+import Logging
+import RelayCore
+import RelayHTTP
+import RelayObservability
+import RelayPostgres
+import RelaySQLite
+import ServiceLifecycle
+import UnixSignals
+
+/// The program: all parts, wired in this one file.
+enum Application {
+    /// Serves until a signal ends it.
+    /// - Throws: what keeps it from starting, before a port is opened; each error says what to do.
+    static func run(configuration: RelayConfiguration, origin: ConfigurationOrigin) async throws {
+        // A peer that is gone, and a file at its size limit, are errors of the call and no reason to die.
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
+        let logger = self.makeLogger(debug: configuration.debug)
+
+        guard PostgresListener.understands(configuration.dbConnection) else { throw InvalidDbConnection() }
+        let assets = try ViewerAssets.load(folder: configuration.assetsPath)
+        raiseDescriptorLimit(for: configuration.maxClients, logger)
+
+        let clock = ServerClock(startingAt: .now(), monotonic: ContinuousClock())
+        if !ServerClock.isPlausible(.now()) { logger.warning("the clock is wrong, ids go on one by one from the last") }
+        let log = try RingLog.open(path: configuration.logPath, retention: configuration.retention, clock: clock)
+        configuration.announce(origin, log: log.identity, logger)
+
+        let observer = LogObserver(logger: logger)
+        let source = PostgresListener(connectionString: configuration.dbConnection)
+        let fanOut = FanOut(head: log.identity.last)
+        let relay = Relay(
+            log: log,
+            source: source,
+            hub: fanOut,
+            registry: configuration.registry,
+            observer: observer,
+            serverClock: clock,
+            clock: ContinuousClock(),
+            executor: log.writerExecutor
+        )
+        let server = HTTPServer(
+            options: configuration.httpOptions(assets: assets),
+            fanOut: fanOut,
+            relay: relay,
+            log: log,
+            observer: observer
+        )
+
+        let services = ServiceGroup(
+            services: [
+                PipelineService(source: source, relay: relay, log: log, logger: logger),
+                ServerService(
+                    server: server,
+                    host: configuration.httpHost,
+                    path: configuration.basePath,
+                    logger: logger
+                ),
+            ],
+            logger: logger
+        )
+        try await withThrowingTaskGroup { group in
+            group.addTask { await obeySignals(services, logger) }
+            try await services.run()
+            group.cancelAll()
+        }
+    }
+
+    private static func makeLogger(debug: Bool) -> Logger {
+        LoggingSystem.bootstrap { label in StreamLogHandler.standardError(label: label) }
+        var logger = Logger(label: "pg_eventrelay")
+        logger.logLevel = debug ? .debug : .info
+        return logger
+    }
+
+    /// The first SIGTERM or SIGINT drains, the second ends the process at once.
+    private static func obeySignals(_ services: ServiceGroup, _ logger: Logger) async {
+        var isDraining = false
+        for await signal in await UnixSignalsSequence(trapping: [.sigterm, .sigint]) {
+            if isDraining { exit(128 + signal.rawValue) }
+            isDraining = true
+            logger.info("shutting down, a second signal ends at once", metadata: ["signal": "\(signal)"])
+            await services.triggerGracefulShutdown()
+        }
+    }
+
+    /// A client is a descriptor, and the usual limit of a shell is 1024.
+    private static func raiseDescriptorLimit(for clients: Int, _ logger: Logger) {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        // The log, PostgreSQL, the event loops, HTTP requests beside the WebSockets.
+        let others: UInt64 = 256
+        if limit.rlim_cur < UInt64(clients) + others {
+            logger.warning(
+                "the system allows fewer open files than MaxClients needs: raise it with ulimit -n",
+                metadata: ["open-files": "\(limit.rlim_cur)", "MaxClients": "\(clients)"]
+            )
+        }
+    }
+}
+
+/// From PostgreSQL to the log and the event loops. It stops after the server has drained: the source first, then what
+/// it had received is appended, then the log is closed.
+private struct PipelineService: Service, CustomStringConvertible {
+    let description = "pipeline"
+    let source: PostgresListener
+    let relay: Relay
+    let log: RingLog
+    let logger: Logger
+
+    func run() async throws {
+        try await self.relay.restoreChannels()
+        try await withThrowingTaskGroup { group in
+            group.addTask { await cancelWhenGracefulShutdown { await self.source.run() } }
+            group.addTask { try await self.relay.run() }
+            do {
+                try await group.waitForAll()
+            } catch {
+                group.cancelAll()
+                throw error
+            }
+        }
+        try await self.log.close()
+        self.logger.info("the log is closed")
+    }
+}
+
+private struct ServerService: Service, CustomStringConvertible {
+    let description = "server"
+    let server: HTTPServer
+    let host: String
+    let path: String
+    let logger: Logger
+
+    func run() async throws {
+        let port = try await self.server.start()
+        self.logger.info("serving", metadata: ["host": "\(self.host)", "port": "\(port)", "path": "\(self.path)"])
+        try await gracefulShutdown()
+        await self.server.drain()
+        self.logger.info("all clients are closed")
+    }
+}
+
+extension Timestamp {
+    /// The system's wall clock.
+    fileprivate static func now() -> Timestamp {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+    }
+}

@@ -1,0 +1,194 @@
+extension ConfigurationKey {
+    /// Every setting there is. The TOML file, the environment, the command line and its help are all read from here.
+    static let all: [ConfigurationKey] = [
+        ConfigurationKey(
+            "DbConnection",
+            \.dbConnection,
+            .anyText("a libpq connection string or URL"),
+            default: "sslmode=prefer",
+            flag: Flag("--database-url", \.databaseURL),
+            summary: "libpq connection string or URL. Others can see it here; DATABASE_URL hides a password.",
+            alsoFrom: "DATABASE_URL",
+            isSecret: true
+        ),
+        ConfigurationKey(
+            "HttpHost",
+            \.httpHost,
+            .host,
+            default: "0.0.0.0",
+            flag: Flag("--host", \.host),
+            summary: "Address to listen on."
+        ),
+        ConfigurationKey(
+            "HttpPort",
+            \.httpPort,
+            .port,
+            default: "7700",
+            flag: Flag("--port", \.port),
+            summary: "Port to listen on; 0 picks a free one."
+        ),
+        ConfigurationKey(
+            "UrlBase",
+            \.urlBase,
+            .webAddress,
+            default: "",
+            flag: Flag("--url-base", \.urlBase),
+            summary: "URL at which clients reach the relay; without it, taken from each request."
+        ),
+        ConfigurationKey(
+            "BasePath",
+            \.basePath,
+            .urlPath,
+            default: "/",
+            flag: Flag("--base-path", \.basePath),
+            summary: "Path below which everything is served."
+        ),
+        ConfigurationKey(
+            "CORSOrigins",
+            \.corsOrigins,
+            .origins,
+            default: "*",
+            flag: Flag("--cors-origins") { $0.corsOrigins.asOneText },
+            summary: "Origins whose pages may connect, * for all."
+        ),
+        ConfigurationKey(
+            "AssetsPath",
+            \.assetsPath,
+            .emptyAsNone(.path),
+            default: "",
+            flag: Flag("--assets-path", \.assetsPath),
+            summary: "Folder to serve the viewer from; without it, the viewer in the binary."
+        ),
+        ConfigurationKey(
+            "MaxClients",
+            \.maxClients,
+            .count,
+            default: "20000",
+            flag: Flag("--max-clients", \.maxClients),
+            summary: "Most connected clients."
+        ),
+        ConfigurationKey(
+            "Channels",
+            \.channels,
+            .channelGlobs,
+            default: "*",
+            flag: Flag("--channels") { $0.channels.asOneText },
+            summary:
+                "Channels that may be asked for, with the wildcards * and ?. A name without any is recorded at once."
+        ),
+        ConfigurationKey(
+            "ChannelIdle",
+            \.channelIdle,
+            .duration,
+            default: "7d",
+            flag: Flag("--channel-idle", \.channelIdle),
+            summary: "How long to listen to an on-demand channel that has no subscriber and no event."
+        ),
+        ConfigurationKey(
+            "MaxChannels",
+            \.maxChannels,
+            .count,
+            default: "1000",
+            flag: Flag("--max-channels", \.maxChannels),
+            summary: "Most channels recorded at once."
+        ),
+        ConfigurationKey(
+            "LogPath",
+            \.logPath,
+            .path,
+            default: "pg_eventrelay.db",
+            flag: Flag("--log-path", \.logPath),
+            summary: "SQLite file that holds the events."
+        ),
+        ConfigurationKey(
+            "LogMaxBytes",
+            \.logMaxBytes,
+            .logSize,
+            default: "1GiB",
+            flag: Flag("--log-max-bytes", \.logMaxBytes),
+            summary: "Most bytes of disk for events, such as 64MiB."
+        ),
+        ConfigurationKey(
+            "LogMaxEvents",
+            \.logMaxEvents,
+            .count,
+            default: "1000000",
+            flag: Flag("--log-max-events", \.logMaxEvents),
+            summary: "Most events kept, over all channels."
+        ),
+        ConfigurationKey(
+            "LogMaxAge",
+            \.logMaxAge,
+            .zeroAsNone(.duration),
+            default: "7d",
+            flag: Flag("--log-max-age", \.logMaxAge),
+            summary: "How long events are kept, such as 12h; 0 for ever."
+        ),
+        ConfigurationKey(
+            "LogMaxEventsPerChannel",
+            \.logMaxEventsPerChannel,
+            .zeroAsNone(.integer(in: 0...Int.max)),
+            default: "0",
+            flag: Flag("--log-max-events-per-channel", \.logMaxEventsPerChannel),
+            summary: "Most events kept of one channel; 0 for no limit."
+        ),
+        ConfigurationKey(
+            "Debug",
+            \.debug,
+            .boolean,
+            default: "false",
+            flag: Flag("--debug") { $0.debug ? "true" : nil },
+            summary: "Log debug messages."
+        ),
+        ConfigurationKey(
+            "HttpsPort",
+            \.httpsPort,
+            .port,
+            default: "7701",
+            summary: "Port for HTTPS.",
+            ignored: notEncrypted
+        ),
+        ConfigurationKey(
+            "TlsServerCertificateFile",
+            \.tlsServerCertificateFile,
+            .orEmpty(.path),
+            default: "",
+            summary: "PEM file of the server's certificate chain.",
+            ignored: notEncrypted
+        ),
+        ConfigurationKey(
+            "TlsServerPrivateKeyFile",
+            \.tlsServerPrivateKeyFile,
+            .orEmpty(.path),
+            default: "",
+            summary: "PEM file of the server's private key.",
+            ignored: notEncrypted
+        ),
+        ConfigurationKey(
+            "DbPoolMaxConns",
+            \.dbPoolMaxConns,
+            .count,
+            default: "4",
+            summary: "Size of a pool of database connections.",
+            ignored: withoutPool
+        ),
+        ConfigurationKey(
+            "DbPoolMaxConnLifeTime",
+            \.dbPoolMaxConnLifeTime,
+            .duration,
+            default: "1h",
+            summary: "How long a pooled database connection lives.",
+            ignored: withoutPool
+        ),
+    ]
+
+    private static let notEncrypted =
+        "TLS is not served: this version speaks plain HTTP only, TLS comes with a later one"
+
+    private static let withoutPool = "there is no pool: one database connection serves all channels"
+}
+
+extension [String] {
+    /// What a flag that was given several times says as a whole, or `nil` if it wasn't given.
+    fileprivate var asOneText: String? { self.isEmpty ? nil : self.joined(separator: ",") }
+}

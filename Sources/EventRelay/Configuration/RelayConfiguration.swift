@@ -1,0 +1,86 @@
+/// All that a person may set, with the defaults.
+///
+/// A property is named for its key. The doc comment gives the key, its range and what it means; the initial value is
+/// the default. How a key is written in a file, in the environment and on the command line is in
+/// ``ConfigurationKey/all``: a new setting is a property here, an entry there, a line in
+/// `config/pg_eventrelay.toml.example`, and, if it deserves one, a flag in ``ConfigurationFlags``.
+struct RelayConfiguration: Sendable, Equatable {
+    // MARK: PostgreSQL
+
+    /// `DbConnection`: the libpq connection string or URL; any text without NUL. It may hold a password: never log it.
+    var dbConnection = "sslmode=prefer"
+
+    // MARK: HTTP
+
+    /// `HttpHost`: the address or host name to listen on, IPv6 without brackets.
+    var httpHost = "0.0.0.0"
+
+    /// `HttpPort`: the port to listen on, 0…65535; 0 picks a free one.
+    var httpPort = 7700
+
+    /// `UrlBase`: the `http`, `https`, `ws` or `wss` URL at which clients reach the relay, without a `/` at its end.
+    /// Empty: taken from each request.
+    var urlBase = ""
+
+    /// `BasePath`: the path below which everything is served. Begins with `/`; only the root ends with one.
+    var basePath = "/"
+
+    /// `CORSOrigins`: the origins whose pages may connect, `*` for all. Empty: none.
+    var corsOrigins = ["*"]
+
+    /// `AssetsPath`: a folder to serve the viewer from. `nil`: from the files in the binary.
+    var assetsPath: String?
+
+    /// `MaxClients`: the most connected clients, at least 1.
+    var maxClients = 20_000
+
+    // MARK: Channels
+
+    /// `Channels`: names and globs (`*`, `?`) of the channels that may be asked for; at least one, each 1…63 bytes.
+    var channels = ["*"]
+
+    /// `ChannelIdle`: how long an on-demand channel without subscriber and event is still listened to, 0…100 years.
+    var channelIdle: Duration = .seconds(7 * 86_400)
+
+    /// `MaxChannels`: the most channels recorded at once, at least 1.
+    var maxChannels = 1_000
+
+    // MARK: The ring log
+
+    /// `LogPath`: the SQLite file.
+    var logPath = "pg_eventrelay.db"
+
+    /// `LogMaxBytes`: the most bytes of disk, 1 MiB…16 TB. SQLite can't hold more than 2^32 pages of 4 KiB.
+    var logMaxBytes: Int64 = 1 << 30
+
+    /// `LogMaxEvents`: the most events over all channels, at least 1.
+    var logMaxEvents = 1_000_000
+
+    /// `LogMaxAge`: how long an event is kept, up to 100 years. `nil` (written `0`): for ever.
+    var logMaxAge: Duration? = .seconds(7 * 86_400)
+
+    /// `LogMaxEventsPerChannel`: the most events of one channel. `nil` (written `0`): no limit.
+    var logMaxEventsPerChannel: Int?
+
+    // MARK: Diagnosis
+
+    /// `Debug`: whether to log debug messages.
+    var debug = false
+
+    // MARK: Understood, without effect in this version
+
+    /// `HttpsPort`: the port for HTTPS, 0…65535.
+    var httpsPort = 7701
+
+    /// `TlsServerCertificateFile`: the PEM file of the server's certificate chain. Empty: no TLS.
+    var tlsServerCertificateFile = ""
+
+    /// `TlsServerPrivateKeyFile`: the PEM file of the server's private key. Empty: no TLS.
+    var tlsServerPrivateKeyFile = ""
+
+    /// `DbPoolMaxConns`: the size of a pool of database connections, at least 1.
+    var dbPoolMaxConns = 4
+
+    /// `DbPoolMaxConnLifeTime`: how long a pooled database connection lives, 0…100 years.
+    var dbPoolMaxConnLifeTime: Duration = .seconds(3_600)
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+
+/// The program. What it does is in its subcommands; without one it serves.
+@main
+struct EventRelayCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pg_eventrelay",
+        abstract: "Delivers PostgreSQL notifications to WebSocket clients, and what they missed when they come back.",
+        discussion: """
+            What --log-path sets can also stand in the environment as ES_LOGPATH or in the file as LogPath, and so \
+            with the others; --database-url also as DATABASE_URL. The command line wins over the environment, and \
+            the environment over the file.
+            """,
+        version: "pg_eventrelay \(Version.current)",
+        subcommands: [Serve.self],
+        defaultSubcommand: Serve.self
+    )
+
+    /// Here for `--help` without a subcommand. Values go on to the same group of the subcommand.
+    @OptionGroup var flags: ConfigurationFlags
+}
+
+/// Serves until it is told to stop.
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Serve until stopped by SIGTERM or SIGINT.")
+
+    @OptionGroup var flags: ConfigurationFlags
+
+    func run() async throws {
+        do {
+            let loader = ConfigurationLoader(
+                environment: ProcessInfo.processInfo.environment,
+                readFile: readTextFile
+            )
+            let (configuration, origin) = try loader.load(self.flags)
+            try await Application.run(configuration: configuration, origin: origin)
+        } catch {
+            let report = FailureReport(error)
+            report.text.withCString { _ = write(STDERR_FILENO, $0, strlen($0)) }
+            throw ExitCode(report.exitCode)
+        }
+    }
+}

@@ -1,0 +1,66 @@
+import Logging
+import RelayCore
+import RelayHTTP
+import RelayPostgres
+
+/// What each part of the program takes from the configuration.
+extension RelayConfiguration {
+    var retention: Retention {
+        Retention(
+            maximumBytes: self.logMaxBytes,
+            maximumEvents: self.logMaxEvents,
+            maximumAge: self.logMaxAge,
+            maximumEventsPerChannel: self.logMaxEventsPerChannel
+        )
+    }
+
+    var registry: ChannelRegistry {
+        ChannelRegistry(
+            allowed: self.channels.map { ChannelGlob($0) },
+            maximumChannels: self.maxChannels,
+            idleAfter: self.channelIdle
+        )
+    }
+
+    func httpOptions(assets: [String: [UInt8]]) -> HTTPOptions {
+        HTTPOptions(
+            host: self.httpHost,
+            port: self.httpPort,
+            urlBase: self.urlBase,
+            basePath: self.basePath,
+            corsOrigins: self.corsOrigins,
+            maximumClients: self.maxClients,
+            channelPatterns: self.channels,
+            assets: assets,
+            version: Version.current
+        )
+    }
+
+    /// The first lines: what runs, from where, logging to which file within which bounds.
+    func announce(_ origin: ConfigurationOrigin, log: LogIdentity, _ logger: Logger) {
+        logger.info(
+            "pg_eventrelay starts",
+            metadata: ["version": "\(Version.current)", "configuration": "\(origin.file ?? "none")"]
+        )
+        logger.info(
+            "events come from PostgreSQL",
+            metadata: ["connection": "\(PostgresListener.summary(of: self.dbConnection))"]
+        )
+        logger.info(
+            "events are kept in the log",
+            metadata: [
+                "path": "\(self.logPath)", "log": "\(log.logID)", "head": "\(log.last)",
+                "last-stop": "\(log.isNew ? "none" : log.wasClean ? "clean" : "unclean")",
+                "LogMaxBytes": "\(self.logMaxBytes)", "LogMaxEvents": "\(self.logMaxEvents)",
+                "LogMaxAge": "\(self.logMaxAge.map { "\($0)" } ?? "none")",
+            ]
+        )
+        logger.info("channels are allowed", metadata: ["patterns": "\(self.channels.joined(separator: " "))"])
+        for ignored in origin.ignoredKeys {
+            logger.warning(
+                "setting without effect",
+                metadata: ["key": "\(ignored.key)", "reason": "\(ignored.reason)"]
+            )
+        }
+    }
+}

@@ -1,0 +1,44 @@
+import RelayHTTP
+import RelaySQLite
+
+/// `DbConnection` is nothing that libpq understands. Its text is not repeated: it may hold a password.
+struct InvalidDbConnection: ExitCodeProviding, CustomStringConvertible {
+    let exitCode = SystemExitCode.configuration
+
+    var description: String {
+        """
+        DbConnection (or DATABASE_URL) is no connection string that libpq understands. Write a URL such as \
+        postgresql://user@host/database, or keywords such as 'host=localhost dbname=shop'; special characters of a \
+        password in a URL are percent-encoded
+        """
+    }
+}
+
+/// `AssetsPath` can't be served.
+struct InvalidAssets: ExitCodeProviding, CustomStringConvertible {
+    let exitCode = SystemExitCode.configuration
+    let path: String
+    let reason: String
+
+    var description: String {
+        "AssetsPath '\(self.path)' can't be served: \(self.reason). Set it to a folder with an index.html, or leave it out"
+    }
+}
+
+/// Codes of sysexits.h.
+enum SystemExitCode {
+    static let unavailable: Int32 = 69
+    static let temporaryFailure: Int32 = 75
+    static let configuration: Int32 = 78
+}
+
+extension RingLogOpenError: ExitCodeProviding {
+    /// Another relay that holds the log may go away; everything else has to be set right.
+    var exitCode: Int32 {
+        if case .heldByAnother = self { SystemExitCode.temporaryFailure } else { SystemExitCode.configuration }
+    }
+}
+
+extension CannotListen: ExitCodeProviding {
+    var exitCode: Int32 { SystemExitCode.unavailable }
+}

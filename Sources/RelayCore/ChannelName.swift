@@ -1,0 +1,38 @@
+/// The name of a PostgreSQL NOTIFY channel: 1 to 63 bytes of UTF-8 without NUL, case-sensitive.
+package struct ChannelName: Hashable, Sendable {
+    package let text: String
+
+    /// PostgreSQL cuts longer identifiers silently (`NAMEDATALEN - 1`), so they are refused instead.
+    package static let maximumBytes = 63
+
+    /// - Throws: `InvalidChannelName`, whose description says what to change.
+    package init(_ text: String) throws(InvalidChannelName) {
+        if text.isEmpty { throw .empty }
+        if text.utf8.contains(0) { throw .containsNUL }
+        if text.utf8.count > Self.maximumBytes { throw .tooLong(bytes: text.utf8.count) }
+        self.text = text
+    }
+}
+
+package enum InvalidChannelName: Error, Equatable {
+    case empty
+    case containsNUL
+    case tooLong(bytes: Int)
+}
+
+extension InvalidChannelName: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .empty:
+            "the channel name is empty: give one after /listen/ or /history/"
+        case .containsNUL:
+            "the channel name contains a NUL character, which PostgreSQL can't have in a name: leave it out"
+        case .tooLong(let bytes):
+            "the channel name has \(bytes) bytes in UTF-8, PostgreSQL keeps \(ChannelName.maximumBytes): use a shorter one"
+        }
+    }
+}
+
+extension ChannelName: CustomStringConvertible {
+    package var description: String { self.text }
+}

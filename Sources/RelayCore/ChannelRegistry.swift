@@ -1,0 +1,129 @@
+/// Which channels are recorded, who uses them, and whether a request for one is let in.
+///
+/// LISTEN has no wildcard: a channel is recorded from start-up if `Channels` names it, else from the first request on.
+package struct ChannelRegistry: Sendable {
+    private struct Channel {
+        /// Named in the configuration, so never idle.
+        var isNamed: Bool
+        var isListening: Bool
+        var subscribers: Int
+        var used: Timestamp
+    }
+
+    private var channels: [ChannelName: Channel] = [:]
+    private let allowed: [ChannelGlob]
+    private let maximumChannels: Int
+    private let idleAfter: Duration
+
+    /// - Parameters:
+    ///   - allowed: a channel that none of them matches is refused.
+    ///   - maximumChannels: recorded at a time; a request for one more is refused.
+    ///   - idleAfter: a channel not named in `allowed` is given up after so long without subscriber and event.
+    package init(allowed: [ChannelGlob], maximumChannels: Int, idleAfter: Duration) {
+        self.allowed = allowed
+        self.maximumChannels = maximumChannels
+        self.idleAfter = idleAfter
+    }
+
+    package func isAllowed(_ channel: ChannelName) -> Bool {
+        self.allowed.contains { $0.matches(channel) }
+    }
+
+    /// What to do with the channels of an earlier run, and which to ask the source for at start.
+    /// - Returns: `listen`: all channels to listen to; `forget`: recorded earlier and not allowed any more.
+    package mutating func started(
+        recorded: [RecordedChannel],
+        at now: Timestamp
+    ) -> (listen: [ChannelName], forget: [ChannelName]) {
+        var forget: [ChannelName] = []
+        for glob in self.allowed {
+            if let name = glob.literal {
+                self.channels[name] = Channel(isNamed: true, isListening: false, subscribers: 0, used: now)
+            }
+        }
+        for channel in recorded where self.channels[channel.name] == nil {
+            if self.isAllowed(channel.name) && self.channels.count < self.maximumChannels {
+                self.channels[channel.name] = Channel(
+                    isNamed: false,
+                    isListening: false,
+                    subscribers: 0,
+                    used: channel.used
+                )
+            } else {
+                forget.append(channel.name)
+            }
+        }
+        return (self.channels.keys.sorted { $0.text < $1.text }, forget)
+    }
+
+    package enum RequestAction: Equatable {
+        /// The channel is being listened to.
+        case ready
+        /// Ask the source for it, if `isNew`, and wait until it listens.
+        case wait(isNew: Bool)
+        case refuse(ChannelRefusal)
+    }
+
+    /// A subscriber comes. Unless it is refused it counts until `subscriberLeft`.
+    package mutating func subscriberCame(to name: ChannelName, at now: Timestamp) -> RequestAction {
+        guard self.isAllowed(name) else { return .refuse(.notAllowed(name)) }
+        if self.channels[name] == nil {
+            guard self.channels.count < self.maximumChannels else {
+                return .refuse(.tooManyChannels(limit: self.maximumChannels))
+            }
+            self.channels[name] = Channel(isNamed: false, isListening: false, subscribers: 1, used: now)
+            return .wait(isNew: true)
+        }
+        self.channels[name]?.subscribers += 1
+        self.channels[name]?.used = now
+        return self.channels[name]?.isListening == true ? .ready : .wait(isNew: false)
+    }
+
+    package mutating func subscriberLeft(_ name: ChannelName, at now: Timestamp) {
+        self.channels[name]?.subscribers -= 1
+        self.channels[name]?.used = now
+    }
+
+    package mutating func listening(to name: ChannelName) {
+        self.channels[name]?.isListening = true
+    }
+
+    package mutating func disconnected() {
+        for name in self.channels.keys { self.channels[name]?.isListening = false }
+    }
+
+    package mutating func received(on name: ChannelName, at now: Timestamp) {
+        self.channels[name]?.used = now
+    }
+
+    /// The channels that are given up now for idleness. A request for one of them starts it anew.
+    package mutating func takeIdle(at now: Timestamp) -> [ChannelName] {
+        let idle = self.channels.filter { _, channel in
+            !channel.isNamed && channel.subscribers == 0 && channel.used.advanced(by: self.idleAfter) < now
+        }
+        for name in idle.keys { self.channels[name] = nil }
+        return idle.keys.sorted { $0.text < $1.text }
+    }
+
+    package func isRecorded(_ name: ChannelName) -> Bool { self.channels[name] != nil }
+
+    /// The channels that are recorded or will be as soon as PostgreSQL is there, by name.
+    package var names: [ChannelName] { self.channels.keys.sorted { $0.text < $1.text } }
+}
+
+/// Why a request for a channel is refused.
+package enum ChannelRefusal: Error, Equatable, Sendable {
+    case notAllowed(ChannelName)
+    case tooManyChannels(limit: Int)
+}
+
+extension ChannelRefusal: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .notAllowed(let channel):
+            "requested channel '\(channel)' is not allowed"
+        case .tooManyChannels(let limit):
+            "\(limit) channels are recorded already, which is the limit (MaxChannels): use one of them, or come back later"
+        }
+    }
+}

@@ -1,0 +1,130 @@
+/// The bounded, ordered store of events, and the giver of ids.
+///
+/// An engine conforms to it (SQLite now), passes the contract suite, and nothing else in the relay changes.
+/// Appends come from one place, the `Relay`; reads come from anywhere, at the same time.
+package protocol EventLog: Sendable {
+    /// What tells this log from others. Constant while it is open.
+    var identity: LogIdentity { get }
+
+    /// Appends `writes` in one transaction: all of them, in this order, or none.
+    ///
+    /// It is a compare-and-swap on the newest id of the log: where that is not `last`, because somebody else appended,
+    /// nothing is written. Events beyond the retention's limits are evicted in the same transaction.
+    /// - Throws: when the log can't be written now. Nothing was written then; the same call may be tried again.
+    func append(_ writes: [LogWrite], expecting last: EventID) async throws -> AppendOutcome
+
+    /// The entries of `channel` with ids in `after < id ≤ through`, oldest first.
+    ///
+    /// Never silently truncated: a page that ends early says where to go on, and a page whose beginning was evicted
+    /// starts with a gap. Floor and rows are read from one snapshot. A gap that says only where the recording of the
+    /// channel began (`unrecorded` after 0) is left out for the cursor 0, which claims nothing about the time before.
+    /// - Parameter limit: entries at the most; the page may be shorter, since its bytes are bounded too.
+    func read(_ channel: ChannelName, after: EventID, through: EventID, limit: Int) async throws -> LogPage
+
+    /// A window of one channel for people and programs that look back, and the channel's positions.
+    func history(_ query: HistoryQuery) async throws -> HistoryPage
+
+    /// Upkeep that is due with or without events: evicts what is too old, reserves ids, verifies that the file is
+    /// there. To be called each second.
+    func tick() async throws
+
+    /// The channels that were being recorded when the log was last open, or are now.
+    func recordedChannels() async throws -> [RecordedChannel]
+
+    /// Stops cleanly: what was appended is on disk, and the next start goes on with the next id.
+    func close() async throws
+}
+
+/// What names a log and where it begins.
+package struct LogIdentity: Sendable, Equatable {
+    /// A random name given to the log at its creation.
+    package let logID: String
+    /// Every id of this log is greater.
+    package let beginsAfter: EventID
+    /// The newest id that anyone can have seen when the log was opened; the first append expects it.
+    package let last: EventID
+    /// The newest id found in the log when it was opened: after an unclean stop, ids between it and `last` may have
+    /// been given to events that are lost.
+    package let lastFound: EventID
+    /// No relay ran on this log before.
+    package let isNew: Bool
+    /// The last stop was clean (or the log is new).
+    package let wasClean: Bool
+
+    package init(
+        logID: String,
+        beginsAfter: EventID,
+        last: EventID,
+        lastFound: EventID,
+        isNew: Bool,
+        wasClean: Bool
+    ) {
+        self.logID = logID
+        self.beginsAfter = beginsAfter
+        self.last = last
+        self.lastFound = lastFound
+        self.isNew = isNew
+        self.wasClean = wasClean
+    }
+}
+
+package enum LogWrite: Sendable {
+    case event(Notification)
+    /// Events of all channels with ids between `after` (nil: the newest id before this entry) and this entry's id may
+    /// be missing.
+    case gap(Gap.Reason, after: EventID?)
+    /// The channel is being LISTENed from here on. If it was not before, a gap of reason `unrecorded` is stored.
+    case recordingStarted(ChannelName)
+    /// The channel is not LISTENed any more.
+    case recordingStopped(ChannelName)
+}
+
+package enum AppendOutcome: Sendable {
+    case appended(AppendedBatch)
+    /// The newest id of the log is this one and not the expected one; nothing was written.
+    case conflict(last: EventID)
+}
+
+/// The notifications appended in one transaction, with their ids. They are fanned out together.
+package struct AppendedBatch: Sendable {
+    /// The newest id of the log before and after this batch. Every entry lies between: `after < id ≤ last`.
+    package let after: EventID
+    package let last: EventID
+    /// In the order of ids.
+    package let entries: [LogEntry]
+    /// Events up to this id may have been evicted, of whatever channel.
+    package let evictedThrough: EventID
+
+    package init(after: EventID, last: EventID, entries: [LogEntry], evictedThrough: EventID) {
+        self.after = after
+        self.last = last
+        self.entries = entries
+        self.evictedThrough = evictedThrough
+    }
+}
+
+/// A page of a replay.
+package struct LogPage: Sendable {
+    /// In the order of ids.
+    package let entries: [LogEntry]
+    /// The cursor after this page; reading goes on behind it.
+    package let next: EventID
+    /// Nothing is left in the range that was asked for.
+    package let atEnd: Bool
+
+    package init(entries: [LogEntry], next: EventID, atEnd: Bool) {
+        self.entries = entries
+        self.next = next
+        self.atEnd = atEnd
+    }
+}
+
+package struct RecordedChannel: Sendable, Equatable {
+    package let name: ChannelName
+    package let used: Timestamp
+
+    package init(name: ChannelName, used: Timestamp) {
+        self.name = name
+        self.used = used
+    }
+}

@@ -1,0 +1,30 @@
+/// Where notifications come from.
+///
+/// A source reports what happens to it, in order, into one bounded queue. It reconnects by itself for as long as it
+/// runs, and never reports a notification of a channel before it reported `listening` or `connected` for it.
+package protocol EventSource: Sendable {
+    /// What happened, in order. The source finishes it when `run()` ends.
+    var reports: ReportQueue { get }
+
+    /// Asks for a channel: the source listens to it as soon as it can, and again after each reconnect. The answer is a
+    /// report. Asking again for the same channel changes nothing.
+    func listen(to channel: ChannelName)
+
+    /// Asks for a channel no more. The answer is a report.
+    func stopListening(to channel: ChannelName)
+
+    /// Works until the task is cancelled, then reports what had arrived by then and finishes the queue.
+    func run() async
+}
+
+package enum SourceReport: Sendable, Equatable {
+    /// Connected, and listening to `channels`: all that were asked for.
+    case connected(channels: [ChannelName], server: String)
+    /// Not connected any more, or one more attempt failed. What PostgreSQL sends until the next `connected` is lost.
+    case disconnected(reason: String)
+    /// Listening to one channel more.
+    case listening(ChannelName)
+    case stoppedListening(ChannelName)
+    /// In the order in which PostgreSQL committed them.
+    case notifications([Notification])
+}

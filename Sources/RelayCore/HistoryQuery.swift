@@ -1,0 +1,58 @@
+/// Which part of a channel's history is asked for.
+package struct HistoryQuery: Sendable, Equatable {
+    package var channel: ChannelName
+    /// Only ids greater than this; the page then begins there and goes forward.
+    package var after: EventID?
+    /// Only ids smaller than this; without `after` the page ends just below it.
+    package var before: EventID?
+    /// Entries at the most, 0 for the positions alone.
+    package var limit: Int
+
+    package static let limits = 0...1000
+    package static let defaultLimit = 100
+
+    package init(channel: ChannelName, after: EventID? = nil, before: EventID? = nil, limit: Int = Self.defaultLimit) {
+        self.channel = channel
+        self.after = after
+        self.before = before
+        self.limit = limit
+    }
+
+    /// With `after` the page is filled from its old end, else from its new end.
+    package var isForward: Bool { self.after != nil }
+}
+
+package struct HistoryPage: Sendable {
+    /// Ascending, whatever the direction.
+    package let entries: [LogEntry]
+    /// More entries lie beyond the page in the direction it was filled.
+    package let hasMore: Bool
+    package let positions: ChannelPositions
+
+    package init(entries: [LogEntry], hasMore: Bool, positions: ChannelPositions) {
+        self.entries = entries
+        self.hasMore = hasMore
+        self.positions = positions
+    }
+}
+
+/// Where a channel stands in the log.
+package struct ChannelPositions: Sendable, Equatable {
+    /// The oldest and newest retained event; nil when none is retained.
+    package var oldest: EventID?
+    package var newest: EventID?
+    /// Highest id evicted, 0 if none was.
+    package var floor: EventID
+    /// Since when the channel is recorded without a break by choice; nil when it is not recorded.
+    package var recordedSince: Timestamp?
+
+    package init(oldest: EventID?, newest: EventID?, floor: EventID, recordedSince: Timestamp?) {
+        self.oldest = oldest
+        self.newest = newest
+        self.floor = floor
+        self.recordedSince = recordedSince
+    }
+
+    /// A channel that the log has never heard of.
+    package static let unknown = ChannelPositions(oldest: nil, newest: nil, floor: .zero, recordedSince: nil)
+}

@@ -1,0 +1,22 @@
+/// Something that an operator may want to know. What becomes of it (a log line, a metric) is the observer's business.
+package enum Observation: Sendable {
+    case sourceConnected(server: String, channels: Int)
+    case sourceDisconnected(reason: String)
+    case channelRecorded(ChannelName)
+    case channelGivenUp(ChannelName)
+    case gapStored(Gap)
+    case batchAppended(events: Int)
+    case logFailed(reason: String)
+    case logRecovered
+    case eventsAbandoned(count: Int)
+    case subscriberJoined(channel: ChannelName, kind: String)
+    case subscriberLeft(channel: ChannelName, reason: String)
+    case subscriberLagging(channel: ChannelName)
+    case requestRefused(status: Int, reason: String)
+    case requestFailed(reason: String)
+}
+
+package protocol Observer: Sendable {
+    /// Called from any thread, also on the hot path: it returns at once.
+    func observe(_ observation: Observation)
+}

@@ -1,0 +1,319 @@
+import Synchronization
+
+/// The way of an event: from the source's queue into the log, and from there to the subscribers.
+///
+/// It is the only one that appends, so ids, batches and fan-out have one order. Nothing is delivered before it is
+/// appended. While the log can't be written, the batch in hand waits and is tried again; the queue behind it fills,
+/// and then PostgreSQL keeps the rest: events are late then, not lost.
+package actor Relay {
+    /// How long a request for a channel waits until PostgreSQL listens to it. After it the subscriber is let in all the
+    /// same; it is told by a gap if the channel was not recorded yet.
+    package static let listenPatience = Duration.seconds(5)
+    /// Between two attempts to append a batch: SQLite itself has waited 50 ms for a lock by then.
+    package static let appendRetryInterval = Duration.milliseconds(100)
+    /// How long a stop waits for a log that can't be written.
+    package static let abandonAfter = Duration.seconds(5)
+
+    private let log: any EventLog
+    private let source: any EventSource
+    private let hub: any EventHub
+    private let observer: any Observer
+    private let serverClock: ServerClock
+    private let clock: any Clock<Duration>
+    private let executor: any SerialExecutor
+
+    /// Read and changed from event loops too, each time in a few instructions.
+    private nonisolated let registry: Mutex<ChannelRegistry>
+    private nonisolated let sharedStatus: Mutex<RelayStatus>
+
+    /// The newest id of the log. Everything up to it was published.
+    private var last: EventID
+    /// The gap to store when the source listens again; nil while it does.
+    private var outage: (reason: Gap.Reason, after: EventID?)?
+    private var appendFailure: Failure?
+    private var upkeepFailure: Failure?
+    private var waiters: [ChannelName: [Waiter]] = [:]
+
+    private struct Failure {
+        let since: Timestamp
+        let reason: String
+    }
+
+    private struct Waiter {
+        let deadline: Timestamp
+        let continuation: CheckedContinuation<Void, Never>
+    }
+
+    /// - Parameters:
+    ///   - executor: where it runs. With the log's own, an append costs no change of thread.
+    ///   - clock: for the waits between attempts and ticks.
+    package init(
+        log: any EventLog,
+        source: any EventSource,
+        hub: any EventHub,
+        registry: ChannelRegistry,
+        observer: any Observer,
+        serverClock: ServerClock,
+        clock: any Clock<Duration>,
+        executor: any SerialExecutor
+    ) {
+        let identity = log.identity
+        self.log = log
+        self.source = source
+        self.hub = hub
+        self.observer = observer
+        self.serverClock = serverClock
+        self.clock = clock
+        self.executor = executor
+        self.registry = Mutex(registry)
+        self.sharedStatus = Mutex(RelayStatus(source: .starting, log: .writable, head: identity.last))
+        self.last = identity.last
+        self.outage = identity.isNew ? nil : (.restarted, identity.lastFound)
+    }
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        self.executor.asUnownedSerialExecutor()
+    }
+
+    package nonisolated var status: RelayStatus { self.sharedStatus.withLock { $0 } }
+
+    // MARK: - Running
+
+    /// Works until the source has ended and what it reported is in the log.
+    /// - Throws: when the log can't be used at all.
+    package func run() async throws {
+        try await withThrowingTaskGroup { group in
+            group.addTask { await self.tickUntilCancelled() }
+            while let reports = await self.source.reports.next(.standard) {
+                try await self.take(reports)
+                await self.hub.hasCaughtUp()
+            }
+            group.cancelAll()
+        }
+        self.resumeWaiters { _, _ in true }
+    }
+
+    /// Asks the source for the channels that are recorded from start-up: before `run`, and before the source runs.
+    package func restoreChannels() async throws {
+        let recorded = try await self.log.recordedChannels()
+        let (listen, forget) = self.registry.withLock { $0.started(recorded: recorded, at: self.serverClock.now()) }
+        if !forget.isEmpty {
+            try await self.appendAndPublish(forget.map { .recordingStopped($0) })
+        }
+        for channel in listen { self.source.listen(to: channel) }
+    }
+
+    private func take(_ reports: [SourceReport]) async throws {
+        var writes: [LogWrite] = []
+        var listening: [ChannelName] = []
+        for report in reports {
+            switch report {
+            case .notifications(let notifications):
+                writes.append(contentsOf: notifications.lazy.map { .event($0) })
+            case .connected(let channels, let server):
+                if let outage = self.outage { writes.append(.gap(outage.reason, after: outage.after)) }
+                self.outage = nil
+                writes.append(contentsOf: channels.lazy.map { .recordingStarted($0) })
+                listening.append(contentsOf: channels)
+                self.setSource(.connected(since: self.serverClock.now(), server: server))
+                self.observer.observe(.sourceConnected(server: server, channels: channels.count))
+            case .disconnected(let reason):
+                self.sourceDisconnected(reason)
+                listening = []
+            case .listening(let channel):
+                writes.append(.recordingStarted(channel))
+                listening.append(channel)
+            case .stoppedListening(let channel):
+                writes.append(.recordingStopped(channel))
+                self.observer.observe(.channelGivenUp(channel))
+            }
+        }
+        try await self.appendAndPublish(writes)
+        self.registry.withLock { registry in
+            for channel in listening { registry.listening(to: channel) }
+        }
+        self.resumeWaiters { channel, _ in listening.contains(channel) }
+    }
+
+    private func sourceDisconnected(_ reason: String) {
+        if case .connected = self.status.source { self.outage = (.disconnected, nil) }
+        self.registry.withLock { $0.disconnected() }
+        switch self.status.source {
+        case .disconnected(let since, _): self.setSource(.disconnected(since: since, reason: reason))
+        case .starting, .connected:
+            self.setSource(.disconnected(since: self.serverClock.now(), reason: reason))
+        }
+        self.observer.observe(.sourceDisconnected(reason: reason))
+        self.resumeWaiters { _, _ in true }
+    }
+
+    // MARK: - Appending
+
+    private func appendAndPublish(_ writes: [LogWrite]) async throws {
+        guard !writes.isEmpty, let batch = try await self.append(writes) else { return }
+        self.last = batch.last
+        self.sharedStatus.withLock { $0.head = batch.last }
+        guard batch.last > batch.after else { return }
+        self.hub.publish(batch)
+        self.observe(batch)
+    }
+
+    /// Appends, trying again for as long as it takes; nil if a stop could not wait any longer.
+    private func append(_ writes: [LogWrite]) async throws -> AppendedBatch? {
+        while true {
+            do {
+                switch try await self.log.append(writes, expecting: self.last) {
+                case .appended(let batch):
+                    self.setFailures(append: nil, upkeep: self.upkeepFailure)
+                    return batch
+                case .conflict(let last):
+                    throw RelayError.appendedElsewhere(expected: self.last, found: last)
+                }
+            } catch let error as RelayError {
+                throw error
+            } catch {
+                let since = self.appendFailure?.since ?? self.serverClock.now()
+                self.setFailures(append: Failure(since: since, reason: "\(error)"), upkeep: self.upkeepFailure)
+                if self.source.reports.isFinished, since.advanced(by: Self.abandonAfter) < self.serverClock.now() {
+                    self.observer.observe(.eventsAbandoned(count: writes.count))
+                    return nil
+                }
+            }
+            // A cancelled sleep returns at once; the loop then ends by `abandonAfter`.
+            try? await self.clock.sleep(for: Self.appendRetryInterval)
+        }
+    }
+
+    private func observe(_ batch: AppendedBatch) {
+        var events = 0
+        var previous: ChannelName?
+        let now = self.serverClock.now()
+        for entry in batch.entries {
+            switch entry {
+            case .event(let event):
+                events += 1
+                if event.channel == previous { continue }
+                previous = event.channel
+                self.registry.withLock { $0.received(on: event.channel, at: now) }
+            case .gap(let gap):
+                if gap.reason == .unrecorded, let channel = gap.channel {
+                    self.observer.observe(.channelRecorded(channel))
+                } else {
+                    self.observer.observe(.gapStored(gap))
+                }
+            }
+        }
+        if events > 0 { self.observer.observe(.batchAppended(events: events)) }
+    }
+
+    // MARK: - Upkeep
+
+    private func tickUntilCancelled() async {
+        while !Task.isCancelled {
+            await self.tick()
+            try? await self.clock.sleep(for: .seconds(1))
+        }
+    }
+
+    /// What is due each second.
+    package func tick() async {
+        let now = self.serverClock.now()
+        do {
+            try await self.log.tick()
+            self.setFailures(append: self.appendFailure, upkeep: nil)
+        } catch {
+            let since = self.upkeepFailure?.since ?? now
+            self.setFailures(append: self.appendFailure, upkeep: Failure(since: since, reason: "\(error)"))
+        }
+        for channel in self.registry.withLock({ $0.takeIdle(at: now) }) {
+            self.source.stopListening(to: channel)
+        }
+        self.resumeWaiters { _, waiter in waiter.deadline <= now }
+    }
+
+    private func setFailures(append: Failure?, upkeep: Failure?) {
+        let before = self.appendFailure ?? self.upkeepFailure
+        self.appendFailure = append
+        self.upkeepFailure = upkeep
+        let after = append ?? upkeep
+        if before?.reason == after?.reason { return }
+        self.sharedStatus.withLock { status in
+            status.log = after.map { .failing(since: $0.since, reason: $0.reason) } ?? .writable
+        }
+        self.observer.observe(after.map { .logFailed(reason: $0.reason) } ?? .logRecovered)
+    }
+
+    private func setSource(_ source: RelayStatus.Source) {
+        self.sharedStatus.withLock { $0.source = source }
+    }
+
+    // MARK: - Subscribers
+
+    /// Lets a subscriber of `channel` in and waits until the channel is recorded, if PostgreSQL is there.
+    ///
+    /// What was published when this returns is found on every event loop by what is submitted to it afterwards.
+    /// Each subscriber that was let in has to be reported by `subscriberLeft`.
+    /// - Returns: the newest id of the log.
+    package func admit(_ channel: ChannelName) async throws(ChannelRefusal) -> EventID {
+        let now = self.serverClock.now()
+        switch self.registry.withLock({ $0.subscriberCame(to: channel, at: now) }) {
+        case .refuse(let refusal):
+            throw refusal
+        case .ready:
+            break
+        case .wait(let isNew):
+            if isNew { self.source.listen(to: channel) }
+            if case .disconnected = self.status.source { break }
+            await withCheckedContinuation { continuation in
+                let waiter = Waiter(deadline: now.advanced(by: Self.listenPatience), continuation: continuation)
+                self.waiters[channel, default: []].append(waiter)
+            }
+        }
+        return self.last
+    }
+
+    package nonisolated func subscriberLeft(_ channel: ChannelName) {
+        self.registry.withLock { $0.subscriberLeft(channel, at: self.serverClock.now()) }
+    }
+
+    private func resumeWaiters(where isDue: (ChannelName, Waiter) -> Bool) {
+        for (channel, waiters) in self.waiters {
+            let due = waiters.filter { isDue(channel, $0) }
+            if due.isEmpty { continue }
+            let rest = waiters.filter { !isDue(channel, $0) }
+            self.waiters[channel] = rest.isEmpty ? nil : rest
+            for waiter in due { waiter.continuation.resume() }
+        }
+    }
+
+    // MARK: - Channels
+
+    package nonisolated func isAllowed(_ channel: ChannelName) -> Bool {
+        self.registry.withLock { $0.isAllowed(channel) }
+    }
+
+    package nonisolated func isRecorded(_ channel: ChannelName) -> Bool {
+        self.registry.withLock { $0.isRecorded(channel) }
+    }
+
+    package nonisolated var recordedChannels: [ChannelName] {
+        self.registry.withLock { $0.names }
+    }
+}
+
+package enum RelayError: Error, Equatable {
+    /// Another writer appended to the log, which this relay must be alone on.
+    case appendedElsewhere(expected: EventID, found: EventID)
+}
+
+extension RelayError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .appendedElsewhere(let expected, let found):
+            """
+            the log's newest id is \(found) and not \(expected): somebody else appends to it. \
+            One log belongs to one relay; stop the other writer and start again
+            """
+        }
+    }
+}

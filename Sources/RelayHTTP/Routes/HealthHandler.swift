@@ -1,0 +1,53 @@
+import NIOCore
+import NIOHTTP1
+import RelayCore
+
+/// `GET /health`: 200 while what is published reaches the log and the subscribers, else 503. Reasons and addresses are
+/// for the relay's own log; whoever asks here may be anyone.
+struct HealthHandler {
+    let router: Router
+
+    func response() -> HTTPResponse {
+        let status = self.router.relay.status
+        var body = ByteBuffer()
+        body.writeStaticString(#"{"status":"#)
+        body.writeJSONString(status.isHealthy ? "ok" : "unavailable")
+        body.writeStaticString(#","version":"#)
+        body.writeJSONString(self.router.options.version)
+        body.writeStaticString(#","source":{"state":"#)
+        switch status.source {
+        case .starting: body.writeState("starting", since: nil)
+        case .connected(let since, _): body.writeState("connected", since: since)
+        case .disconnected(let since, _): body.writeState("disconnected", since: since)
+        }
+        body.writeStaticString(#"},"log":{"state":"#)
+        switch status.log {
+        case .writable: body.writeState("writable", since: nil)
+        case .failing(let since, _): body.writeState("failing", since: since)
+        }
+        body.writeStaticString(#","id":"#)
+        body.writeJSONString(self.router.log.identity.logID)
+        body.writeStaticString(#","head":"#)
+        body.writeJSONNumber(status.head.rawValue)
+        body.writeString(#"},"channels":\#(self.router.relay.recordedChannels.count)"#)
+        body.writeString(#","clients":\#(self.router.clients.count)}"#)
+        body.writeStaticString("\n")
+        var response = HTTPResponse(
+            status: status.isHealthy ? .ok : .serviceUnavailable,
+            contentType: "application/json",
+            body: body
+        )
+        response.headers.add(name: "Cache-Control", value: "no-store")
+        return response
+    }
+}
+
+extension ByteBuffer {
+    fileprivate mutating func writeState(_ state: String, since: Timestamp?) {
+        self.writeJSONString(state)
+        if let since {
+            self.writeStaticString(#","since":"#)
+            self.writeJSONString("\(since)")
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import NIOHTTP1
+import RelayCore
+
+/// `GET /listen/{channel}`: the WebSocket.
+struct ListenHandler {
+    let router: Router
+
+    func answer(_ head: HTTPRequestHead, _ target: RequestTarget, channel: String) async throws -> HTTPAnswer {
+        guard head.method == .GET else {
+            throw Problem(
+                .methodNotAllowed,
+                "\(head.method) is not for this address: use GET",
+                headers: ["Allow": "GET"]
+            )
+        }
+        let channel = try self.router.channel(channel)
+        let start = try StartParameter(target)
+        guard head.asksForWebSocket else {
+            throw Problem(
+                .upgradeRequired,
+                "this is a WebSocket address: connect to it with a WebSocket client, or read /history/{channel}",
+                headers: ["Upgrade": "websocket", "Connection": "upgrade"]
+            )
+        }
+        guard self.router.cors.allows(head) else {
+            throw Problem(.forbidden, "pages of this origin may not connect: add it to CORSOrigins")
+        }
+        guard self.router.clients.enter() else {
+            throw Problem(
+                .serviceUnavailable,
+                "\(self.router.clients.limit) clients are connected, which is the limit (MaxClients): come back later",
+                headers: ["Retry-After": "10"]
+            )
+        }
+        do {
+            let last = try await self.router.relay.admit(channel)
+            return .upgrade(start.subscription(to: channel, identity: self.router.log.identity, last: last))
+        } catch {
+            self.router.clients.leave()
+            throw error
+        }
+    }
+}
+
+/// `last-seen-id` and `log`: from where on a subscriber wants the channel.
+enum StartParameter: Equatable {
+    /// Absent: payloads only, from now on.
+    case raw
+    /// Enveloped, from now on.
+    case latest
+    /// Enveloped, everything after the id.
+    case after(EventID, logID: String?)
+
+    /// Far longer than any log's name.
+    private static let maximumLogIDBytes = 64
+
+    init(_ target: RequestTarget) throws(BadParameter) {
+        let logID = try target.value(of: "log")
+        if let logID, logID.isEmpty || logID.utf8.count > Self.maximumLogIDBytes {
+            throw BadParameter(name: "log", requirement: "has to be the 'log' of a live message, or absent")
+        }
+        switch try target.value(of: "last-seen-id") {
+        case nil: self = .raw
+        case "latest": self = .latest
+        case let text?:
+            guard let id = EventID(decimal: text) else {
+                throw BadParameter(
+                    name: "last-seen-id",
+                    requirement: "has to be the id of the last message seen (decimal, below 2^53), 0 or latest"
+                )
+            }
+            self = .after(id, logID: logID)
+        }
+    }
+
+    func subscription(to channel: ChannelName, identity: LogIdentity, last: EventID) -> Subscription {
+        switch self {
+        case .raw:
+            Subscription(channel: channel, kind: .raw, resumePoint: nil)
+        case .latest:
+            Subscription(channel: channel, kind: .enveloped, resumePoint: nil)
+        case .after(let id, let logID):
+            Subscription(
+                channel: channel,
+                kind: .enveloped,
+                resumePoint: ResumePoint(channel: channel, presented: id, logID: logID, identity: identity, last: last)
+            )
+        }
+    }
+}
+
+extension HTTPRequestHead {
+    /// Whether it asks to become a WebSocket; requests for other protocols (`h2c`) are plain ones to us.
+    fileprivate var asksForWebSocket: Bool {
+        func has(_ name: String, _ token: String) -> Bool {
+            self.headers[canonicalForm: name].contains { $0.lowercased() == token }
+        }
+        return has("Upgrade", "websocket") && has("Connection", "upgrade")
+    }
+}

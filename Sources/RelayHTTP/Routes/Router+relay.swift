@@ -1,0 +1,120 @@
+import NIOCore
+import NIOHTTP1
+import RelayCore
+
+/// From a request to its answer: the table of routes, and what all of them share.
+struct Router: Sendable {
+    let options: HTTPOptions
+    let relay: Relay
+    let log: any EventLog
+    let observer: any Observer
+    let clients: ClientCounter
+    let cors: CORS
+    let viewer: ViewerHandler
+
+    init(options: HTTPOptions, relay: Relay, log: any EventLog, observer: any Observer, clients: ClientCounter) {
+        self.options = options
+        self.relay = relay
+        self.log = log
+        self.observer = observer
+        self.clients = clients
+        self.cors = CORS(origins: options.corsOrigins)
+        self.viewer = ViewerHandler(assets: options.assets, options: options)
+    }
+
+    /// Never throws: what goes wrong is an answer, too.
+    func answer(_ head: HTTPRequestHead) async -> HTTPAnswer {
+        var response: HTTPResponse
+        do {
+            switch try await self.route(head) {
+            case .upgrade(let subscription): return .upgrade(subscription)
+            case .response(let answer): response = answer
+            }
+        } catch let problem as Problem {
+            self.observer.observe(.requestRefused(status: Int(problem.status.code), reason: problem.detail))
+            response = problem.response
+        } catch {
+            self.observer.observe(.requestFailed(reason: "\(error)"))
+            response =
+                Problem(.serviceUnavailable, "the relay can't answer now: its log says why. Come back later").response
+        }
+        self.cors.apply(to: &response.headers, of: head)
+        response.headers.add(name: "X-Content-Type-Options", value: "nosniff")
+        return .response(response)
+    }
+
+    private func route(_ head: HTTPRequestHead) async throws -> HTTPAnswer {
+        let target: RequestTarget
+        do { target = try RequestTarget(uri: head.uri) } catch { throw Problem(.badRequest, "\(error)") }
+        guard let path = self.options.pathBelowBase(target.segments) else { throw Self.notFound(head) }
+        do {
+            switch (path.first ?? "", path.count) {
+            case ("", 1), ("index.html", 1):
+                return try self.get(head) { self.viewer.page(head, channels: self.relay.recordedChannels) }
+            case ("health", 1):
+                return try self.get(head) { HealthHandler(router: self).response() }
+            case ("listen", 2):
+                return try await ListenHandler(router: self).answer(head, target, channel: path[1])
+            case ("history", 2):
+                let history = HistoryHandler(router: self)
+                if let preflight = try self.allow(head) { return .response(preflight) }
+                return .response(try await history.response(head, target, channel: path[1]))
+            case (let name, 1) where self.viewer.has(name):
+                return try self.get(head) { self.viewer.file(name) }
+            default:
+                throw Self.notFound(head)
+            }
+        } catch let error as BadParameter {
+            throw Problem(.badRequest, "\(error)")
+        } catch let error as InvalidChannelName {
+            throw Problem(.badRequest, "\(error)")
+        } catch let error as ChannelRefusal {
+            switch error {
+            case .notAllowed: throw Problem(.forbidden, "\(error)")
+            case .tooManyChannels: throw Problem(.serviceUnavailable, "\(error)", headers: ["Retry-After": "60"])
+            }
+        }
+    }
+
+    private func get(_ head: HTTPRequestHead, _ response: () -> HTTPResponse) throws -> HTTPAnswer {
+        if let preflight = try self.allow(head) { return .response(preflight) }
+        return .response(response())
+    }
+
+    /// Lets GET and HEAD pass and answers OPTIONS.
+    private func allow(_ head: HTTPRequestHead) throws -> HTTPResponse? {
+        switch head.method {
+        case .GET, .HEAD:
+            return nil
+        case .OPTIONS:
+            var response = HTTPResponse(status: .noContent)
+            response.headers.add(name: "Allow", value: Self.methods)
+            response.headers.add(name: "Access-Control-Allow-Methods", value: Self.methods)
+            response.headers.add(name: "Access-Control-Allow-Headers", value: "Accept, Content-Type")
+            response.headers.add(name: "Access-Control-Max-Age", value: "600")
+            return response
+        default:
+            throw Problem(
+                .methodNotAllowed,
+                "\(head.method) is not for this address: use GET",
+                headers: ["Allow": Self.methods]
+            )
+        }
+    }
+
+    private static let methods = "GET, HEAD, OPTIONS"
+
+    private static func notFound(_ head: HTTPRequestHead) -> Problem {
+        Problem(
+            .notFound,
+            "there is nothing at this address. There are /listen/{channel}, /history/{channel}, /health and the viewer at /"
+        )
+    }
+
+    /// The channel's name, if it is one and allowed.
+    func channel(_ text: String) throws -> ChannelName {
+        let channel = try ChannelName(text)
+        guard self.relay.isAllowed(channel) else { throw ChannelRefusal.notAllowed(channel) }
+        return channel
+    }
+}

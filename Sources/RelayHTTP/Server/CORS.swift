@@ -1,0 +1,33 @@
+import NIOHTTP1
+
+/// Which pages of other origins may read answers and open WebSockets.
+package struct CORS: Sendable {
+    private let origins: Set<String>
+    private let allowsAll: Bool
+
+    /// - Parameter origins: `*` or `scheme://host[:port]`.
+    package init(origins: [String]) {
+        self.origins = Set(origins.map { $0.lowercased() })
+        self.allowsAll = origins.contains("*")
+    }
+
+    /// Whether a WebSocket may be opened. A request without Origin comes from no page.
+    func allows(_ head: HTTPRequestHead) -> Bool {
+        guard !self.allowsAll, let origin = head.headers.first(name: "Origin") else { return true }
+        return self.origins.contains(origin.lowercased())
+    }
+
+    /// Adds the headers by which a browser lets the page read the answer.
+    func apply(to headers: inout HTTPHeaders, of head: HTTPRequestHead) {
+        if self.allowsAll {
+            headers.replaceOrAdd(name: "Access-Control-Allow-Origin", value: "*")
+        } else {
+            headers.add(name: "Vary", value: "Origin")
+            guard let origin = head.headers.first(name: "Origin"), self.origins.contains(origin.lowercased()) else {
+                return
+            }
+            headers.replaceOrAdd(name: "Access-Control-Allow-Origin", value: origin)
+        }
+        headers.replaceOrAdd(name: "Access-Control-Expose-Headers", value: "Link")
+    }
+}

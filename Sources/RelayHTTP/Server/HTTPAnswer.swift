@@ -1,0 +1,54 @@
+package import NIOCore
+package import NIOHTTP1
+
+/// What becomes of a request.
+package enum HTTPAnswer: Sendable {
+    case response(HTTPResponse)
+    case upgrade(Subscription)
+}
+
+package struct HTTPResponse: Sendable {
+    package var status: HTTPResponseStatus
+    package var headers: HTTPHeaders
+    package var body: Body
+
+    package enum Body: Sendable {
+        case bytes(ByteBuffer)
+        /// Of unknown length, written piece by piece; a piece is written when the one before it has left.
+        case stream(@Sendable (_ write: @Sendable (ByteBuffer) async throws -> Void) async throws -> Void)
+    }
+
+    package init(status: HTTPResponseStatus, contentType: String? = nil, body: ByteBuffer = ByteBuffer()) {
+        self.status = status
+        self.headers = contentType.map { ["Content-Type": $0] } ?? [:]
+        self.body = .bytes(body)
+    }
+}
+
+/// A refusal, told as `application/problem+json` (RFC 9457).
+package struct Problem: Error, Sendable {
+    package let status: HTTPResponseStatus
+    /// A sentence for the caller that says what to change.
+    package let detail: String
+    package var headers: HTTPHeaders = [:]
+
+    package init(_ status: HTTPResponseStatus, _ detail: String, headers: HTTPHeaders = [:]) {
+        self.status = status
+        self.detail = detail
+        self.headers = headers
+    }
+
+    package var response: HTTPResponse {
+        var body = ByteBuffer()
+        body.writeStaticString(#"{"title":"#)
+        body.writeJSONString(self.status.reasonPhrase)
+        body.writeStaticString(#","status":"#)
+        body.writeJSONNumber(Int64(self.status.code))
+        body.writeStaticString(#","detail":"#)
+        body.writeJSONString(self.detail)
+        body.writeStaticString("}\n")
+        var response = HTTPResponse(status: self.status, contentType: "application/problem+json", body: body)
+        response.headers.add(contentsOf: self.headers)
+        return response
+    }
+}

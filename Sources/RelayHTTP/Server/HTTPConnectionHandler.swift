@@ -1,0 +1,243 @@
+package import NIOCore
+package import NIOHTTP1
+import NIOWebSocket
+import RelayCore
+
+/// The HTTP side of a connection: takes requests one at a time, writes their answers, and turns the connection into a
+/// WebSocket when that is the answer.
+///
+/// NIO's own upgrade handlers are not used: they drop the head of a request that has an `Upgrade` header and is not
+/// upgraded, and look only at the first request of a connection, while proxies reuse kept-alive ones for upgrades.
+package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChannelHandler {
+    package typealias InboundIn = HTTPServerRequestPart
+    package typealias OutboundOut = HTTPServerResponsePart
+
+    /// No route takes a body; a small one is read and ignored.
+    package static let maximumBodyBytes = 64 << 10
+    package static let maximumTargetBytes = 8 << 10
+
+    private let respond: @Sendable (HTTPRequestHead) async -> HTTPAnswer
+    private let makeSubscriber: (Subscription) -> SubscriberHandler
+    private let abandon: @Sendable (Subscription) -> Void
+    private let http: HTTPHandlers
+
+    private var head: HTTPRequestHead?
+    private var bodyBytes = 0
+    private var isClosed = false
+
+    /// The handlers before this one, which an upgrade removes.
+    package struct HTTPHandlers {
+        package let decoder: ByteToMessageHandler<HTTPRequestDecoder>
+        package let encoder: HTTPResponseEncoder
+        package let pipelining: HTTPServerPipelineHandler
+
+        package init() {
+            var limits = NIOHTTPDecoderLimitConfiguration()
+            limits.maxHeaderFieldSize = 16 << 10
+            limits.maxHeaderListSize = 64 << 10
+            limits.maxHeaderFieldCount = 100
+            let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits)
+            self.decoder = ByteToMessageHandler(decoder)
+            self.encoder = HTTPResponseEncoder()
+            self.pipelining = HTTPServerPipelineHandler()
+        }
+    }
+
+    /// - Parameters:
+    ///   - respond: decides on a request.
+    ///   - makeSubscriber: makes the handler of a WebSocket; called on the event loop.
+    ///   - abandon: called instead, if the connection is gone before the upgrade.
+    package init(
+        respond: @escaping @Sendable (HTTPRequestHead) async -> HTTPAnswer,
+        makeSubscriber: @escaping (Subscription) -> SubscriberHandler,
+        abandon: @escaping @Sendable (Subscription) -> Void,
+        http: HTTPHandlers
+    ) {
+        self.respond = respond
+        self.makeSubscriber = makeSubscriber
+        self.abandon = abandon
+        self.http = http
+    }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch self.unwrapInboundIn(data) {
+        case .head(let head):
+            self.head = head
+            self.bodyBytes = 0
+        case .body(let bytes):
+            self.bodyBytes += bytes.readableBytes
+            if self.bodyBytes > Self.maximumBodyBytes, let head = self.head {
+                self.head = nil
+                let problem = Problem(.payloadTooLarge, "no request here has a body: leave it out")
+                self.write(problem.response, to: head, keepAlive: false, context)
+            }
+        case .end:
+            guard let head = self.head.take() else { return }
+            self.answer(head, context)
+        }
+    }
+
+    private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        if head.uri.utf8.count > Self.maximumTargetBytes {
+            let problem = Problem(.uriTooLong, "the URL is longer than \(Self.maximumTargetBytes) bytes: shorten it")
+            return self.write(problem.response, to: head, keepAlive: head.isKeepAlive, context)
+        }
+        let respond = self.respond
+        let answer = context.eventLoop.makeFutureWithTask { await respond(head) }
+        answer.assumeIsolated().whenSuccess { answer in
+            switch answer {
+            case .response(let response):
+                if self.isClosed { return }
+                self.write(response, to: head, keepAlive: head.isKeepAlive, context)
+            case .upgrade(let subscription):
+                if self.isClosed { return self.abandon(subscription) }
+                self.upgrade(head, subscription, context)
+            }
+        }
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        self.isClosed = true
+        context.fireChannelInactive()
+    }
+
+    // MARK: - Responses
+
+    private func write(
+        _ response: HTTPResponse,
+        to head: HTTPRequestHead,
+        keepAlive: Bool,
+        _ context: ChannelHandlerContext
+    ) {
+        var headers = response.headers
+        if !keepAlive {
+            headers.replaceOrAdd(name: "Connection", value: "close")
+        } else if head.isHTTP1_0 {
+            headers.replaceOrAdd(name: "Connection", value: "keep-alive")
+        }
+        switch response.body {
+        case .bytes(let body):
+            if response.status != .noContent {
+                headers.replaceOrAdd(name: "Content-Length", value: "\(body.readableBytes)")
+            }
+            self.writeHead(response.status, headers, to: head, context)
+            if head.method != .HEAD && body.readableBytes > 0 {
+                context.write(self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+            }
+            self.writeEnd(keepAlive: keepAlive, context)
+        case .stream(let produce):
+            self.writeHead(response.status, headers, to: head, context)
+            if head.method == .HEAD { return self.writeEnd(keepAlive: keepAlive, context) }
+            self.stream(produce, keepAlive: keepAlive, context)
+        }
+    }
+
+    private func stream(
+        _ produce: @escaping @Sendable (@Sendable (ByteBuffer) async throws -> Void) async throws -> Void,
+        keepAlive: Bool,
+        _ context: ChannelHandlerContext
+    ) {
+        let channel = context.channel
+        let done = context.eventLoop.makeFutureWithTask {
+            try await produce { piece in
+                try await channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(piece))).get()
+            }
+        }
+        done.assumeIsolated().whenComplete { result in
+            switch result {
+            case .success: self.writeEnd(keepAlive: keepAlive, context)
+            // The end of a body that broke off must not look like its end.
+            case .failure: context.close(promise: nil)
+            }
+        }
+    }
+
+    private func writeHead(
+        _ status: HTTPResponseStatus,
+        _ headers: HTTPHeaders,
+        to head: HTTPRequestHead,
+        _ context: ChannelHandlerContext
+    ) {
+        // The answer to HTTP/1.0 must not be chunked; the encoder sees to it by the version.
+        let version: HTTPVersion = head.isHTTP1_0 ? .http1_0 : .http1_1
+        let head = HTTPResponseHead(version: version, status: status, headers: headers)
+        context.write(self.wrapOutboundOut(.head(head)), promise: nil)
+    }
+
+    private func writeEnd(keepAlive: Bool, _ context: ChannelHandlerContext) {
+        let promise = keepAlive ? nil : context.eventLoop.makePromise(of: Void.self)
+        promise?.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+        context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: promise)
+    }
+
+    /// Bytes that are no HTTP.
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let error = error as? HTTPParserError else { return context.close(promise: nil) }
+        let problem =
+            error == .headerOverflow
+            ? Problem(.requestHeaderFieldsTooLarge, "the request's headers are too large: send fewer and shorter ones")
+            : Problem(.badRequest, "this is no HTTP request that could be understood: \(error)")
+        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
+        self.write(problem.response, to: head, keepAlive: false, context)
+    }
+
+    // MARK: - Upgrade
+
+    private func upgrade(
+        _ head: HTTPRequestHead,
+        _ subscription: Subscription,
+        _ context: ChannelHandlerContext
+    ) {
+        // Only its handshake is used: the checks of key and version, and the accept value.
+        let handshake = NIOTypedWebSocketServerUpgrader<Void>(
+            shouldUpgrade: { channel, _ in channel.eventLoop.makeSucceededFuture([:]) },
+            upgradePipelineHandler: { channel, _ in channel.eventLoop.makeSucceededVoidFuture() }
+        )
+        handshake.buildUpgradeResponse(channel: context.channel, upgradeRequest: head, initialResponseHeaders: [:])
+            .assumeIsolated().whenComplete { result in
+                switch result {
+                case .success(let headers):
+                    self.becomeWebSocket(headers, subscription, context)
+                case .failure:
+                    self.abandon(subscription)
+                    let problem = Problem(
+                        .badRequest,
+                        "the WebSocket handshake needs one Sec-WebSocket-Key and Sec-WebSocket-Version 13",
+                        headers: ["Sec-WebSocket-Version": "13"]
+                    )
+                    self.write(problem.response, to: head, keepAlive: head.isKeepAlive, context)
+                }
+            }
+    }
+
+    private func becomeWebSocket(
+        _ headers: HTTPHeaders,
+        _ subscription: Subscription,
+        _ context: ChannelHandlerContext
+    ) {
+        let head = HTTPResponseHead(version: .http1_1, status: .switchingProtocols, headers: headers)
+        context.write(self.wrapOutboundOut(.head(head)), promise: nil)
+        context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: nil)
+
+        let pipeline = context.pipeline.syncOperations
+        let subscriber = self.makeSubscriber(subscription)
+        let frames = ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: SubscriberHandler.maximumMessageBytes))
+        do {
+            // From the far end on, so that nothing the subscriber writes meets an HTTP handler. The request decoder
+            // goes last: it hands on what the client sent behind its request, which must find the frame decoder.
+            pipeline.removeHandler(self.http.pipelining, promise: nil)
+            pipeline.removeHandler(self.http.encoder, promise: nil)
+            try pipeline.addHandler(frames)
+            try pipeline.addHandler(subscriber)
+            pipeline.removeHandler(context: context, promise: nil)
+            pipeline.removeHandler(self.http.decoder, promise: nil)
+        } catch {
+            // Only a channel that is closed by now refuses handlers.
+            context.close(promise: nil)
+        }
+    }
+}
+
+extension HTTPRequestHead {
+    fileprivate var isHTTP1_0: Bool { self.version == .http1_0 }
+}

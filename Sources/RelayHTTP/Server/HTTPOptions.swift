@@ -1,0 +1,96 @@
+package import NIOCore
+import NIOHTTP1
+import RelayAssets
+
+/// How the server is set up. The configuration's reference says what each setting means to its users.
+package struct HTTPOptions: Sendable {
+    package var host: String
+    /// 0 lets the system choose.
+    package var port: Int
+    /// `http(s)://…` or `ws(s)://…`, without a slash at the end; empty: taken from each request.
+    package var urlBase: String
+    /// Begins with a slash and does not end with one; `/` for none.
+    package var basePath: String
+    package var corsOrigins: [String]
+    package var maximumClients: Int
+    /// The patterns of allowed channels, for the viewer.
+    package var channelPatterns: [String]
+    /// The viewer's files by name, `index.html` among them.
+    package var assets: [String: [UInt8]]
+    package var version: String
+    /// Over which clients are sent away at a shutdown: time enough that they don't come back all at once, and well
+    /// within the 10 s that process managers commonly grant.
+    package var drainWindow: TimeAmount = .seconds(5)
+
+    package init(
+        host: String,
+        port: Int,
+        urlBase: String,
+        basePath: String,
+        corsOrigins: [String],
+        maximumClients: Int,
+        channelPatterns: [String],
+        assets: [String: [UInt8]],
+        version: String
+    ) {
+        self.host = host
+        self.port = port
+        self.urlBase = urlBase
+        self.basePath = basePath
+        self.corsOrigins = corsOrigins
+        self.maximumClients = maximumClients
+        self.channelPatterns = channelPatterns
+        self.assets = assets
+        self.version = version
+    }
+
+    /// The viewer that the binary carries in itself.
+    package static var embeddedAssets: [String: [UInt8]] {
+        Dictionary(uniqueKeysWithValues: RelayAssets.assets.map { ($0.fileName, $0.bytes) })
+    }
+
+    /// The path without `BasePath`; nil where it lies elsewhere. The base itself, without a slash behind it, is its `/`.
+    func pathBelowBase(_ segments: [String]) -> [String]? {
+        let base = self.basePath.split(separator: "/").map(String.init)
+        guard segments.starts(with: base) else { return nil }
+        let rest = Array(segments.dropFirst(base.count))
+        return rest.isEmpty ? [""] : rest
+    }
+
+    /// Where WebSocket clients find this service, without a slash at the end: `UrlBase`, or what proxies say, or the
+    /// host that the request was sent to.
+    func webSocketBase(_ head: HTTPRequestHead) -> String {
+        var base = self.urlBase.isEmpty ? Self.base(of: head) : self.urlBase
+        for (http, webSocket) in [("http://", "ws://"), ("https://", "wss://")] where base.hasPrefix(http) {
+            base = webSocket + base.dropFirst(http.count)
+        }
+        return base + (self.basePath == "/" ? "" : self.basePath)
+    }
+
+    /// `Forwarded` (RFC 7239) counts if it has host and protocol, else `X-Forwarded-Host` and `X-Forwarded-Proto`.
+    private static func base(of head: HTTPRequestHead) -> String {
+        var host = head.headers.first(name: "Host") ?? "localhost"
+        var scheme = "http"
+        let forwarded = self.forwarded(head)
+        if let forwardedHost = forwarded["host"], let forwardedScheme = forwarded["proto"] {
+            (host, scheme) = (forwardedHost, forwardedScheme)
+        } else {
+            host = head.headers[canonicalForm: "X-Forwarded-Host"].first.map(String.init) ?? host
+            scheme = head.headers[canonicalForm: "X-Forwarded-Proto"].first.map(String.init) ?? scheme
+        }
+        return "\(scheme)://\(host)"
+    }
+
+    /// The parameters of the first, outermost proxy.
+    private static func forwarded(_ head: HTTPRequestHead) -> [String: String] {
+        guard let first = head.headers[canonicalForm: "Forwarded"].first else { return [:] }
+        var parameters: [String: String] = [:]
+        for pair in first.split(separator: ";") {
+            let sides = pair.split(separator: "=", maxSplits: 1)
+            guard sides.count == 2 else { continue }
+            let name = sides[0].drop { $0 == " " }.lowercased()
+            parameters[name] = sides[1].filter { $0 != "\"" && $0 != " " }
+        }
+        return parameters
+    }
+}

@@ -1,0 +1,129 @@
+import NIOCore
+import NIOExtras
+import NIOHTTP1
+import NIOPosix
+package import RelayCore
+
+/// Accepts connections until it is told to drain.
+package final class HTTPServer: Sendable {
+    private let options: HTTPOptions
+    private let group: any EventLoopGroup
+    private let fanOut: FanOut
+    private let router: Router
+    private let quiescing: ServerQuiescingHelper
+
+    /// Connections that wait to be accepted; beyond it the kernel holds them back.
+    private static let backlog: CInt = 1024
+    /// What the kernel holds for a client that does not read. Without it, up to 4 MB each.
+    private static let sendBufferBytes = 64 << 10
+    /// Beyond the high mark a client lags and gets nothing more; below the low mark it goes on.
+    private static let writeBuffer = ChannelOptions.Types.WriteBufferWaterMark(low: 32 << 10, high: 64 << 10)
+
+    package init(
+        options: HTTPOptions,
+        fanOut: FanOut,
+        relay: Relay,
+        log: any EventLog,
+        observer: any Observer
+    ) {
+        self.options = options
+        self.group = fanOut.group
+        self.fanOut = fanOut
+        self.router = Router(
+            options: options,
+            relay: relay,
+            log: log,
+            observer: observer,
+            clients: ClientCounter(limit: options.maximumClients)
+        )
+        self.quiescing = ServerQuiescingHelper(group: fanOut.group)
+    }
+
+    /// Opens the port.
+    /// - Returns: the port that was opened.
+    /// - Throws: `CannotListen`.
+    package func start() async throws -> Int {
+        let bootstrap = ServerBootstrap(group: self.group)
+            .serverChannelOption(.backlog, value: Self.backlog)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { [quiescing] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(quiescing.makeServerChannelHandler(channel: channel))
+                }
+            }
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.socketOption(.so_sndbuf), value: Self.sendBufferBytes)
+            .childChannelOption(.writeBufferWaterMark, value: Self.writeBuffer)
+            .childChannelInitializer { [self] channel in
+                channel.eventLoop.makeCompletedFuture { try self.configure(channel) }
+            }
+        do {
+            let channel = try await bootstrap.bind(host: self.options.host, port: self.options.port).get()
+            return channel.localAddress?.port ?? self.options.port
+        } catch {
+            throw CannotListen(host: self.options.host, port: self.options.port, reason: "\(error)")
+        }
+    }
+
+    /// Accepts nothing more, ends what is idle, and sends WebSocket clients away over the drain window.
+    /// Returns when all connections are closed, or when they have had time enough.
+    package func drain() async {
+        let promise = self.group.next().makePromise(of: Void.self)
+        self.quiescing.initiateShutdown(promise: promise)
+        let patience = self.drainWindow + SubscriberHandler.closeTimeout + .seconds(1)
+        let deadline = self.group.next().scheduleTask(in: patience) { promise.succeed() }
+        try? await promise.futureResult.get()
+        deadline.cancel()
+    }
+
+    /// A few clients need no window: 2 ms each.
+    private var drainWindow: TimeAmount {
+        min(self.options.drainWindow, .milliseconds(2) * self.router.clients.count)
+    }
+
+    private func configure(_ channel: any Channel) throws {
+        let http = HTTPConnectionHandler.HTTPHandlers()
+        let router = self.router
+        let handler = HTTPConnectionHandler(
+            respond: { head in await router.answer(head) },
+            makeSubscriber: { self.makeSubscriber($0, on: channel.eventLoop) },
+            abandon: { subscription in router.left(subscription.channel) },
+            http: http
+        )
+        try channel.pipeline.syncOperations.addHandlers([http.encoder, http.decoder, http.pipelining, handler])
+    }
+
+    private func makeSubscriber(_ subscription: Subscription, on eventLoop: any EventLoop) -> SubscriberHandler {
+        let router = self.router
+        return SubscriberHandler(
+            subscription: subscription,
+            hub: self.fanOut.hub(of: eventLoop),
+            log: router.log,
+            observer: router.observer,
+            drainWindow: { self.drainWindow },
+            whenClosed: { router.left(subscription.channel) }
+        )
+    }
+}
+
+extension Router {
+    /// A client of the channel is gone.
+    fileprivate func left(_ channel: ChannelName) {
+        self.clients.leave()
+        self.relay.subscriberLeft(channel)
+    }
+}
+
+/// The port can't be opened.
+package struct CannotListen: Error, CustomStringConvertible {
+    package let host: String
+    package let port: Int
+    package let reason: String
+
+    package var description: String {
+        """
+        can't listen at \(self.host):\(self.port): \(self.reason). Stop what uses the port, or set HttpHost and HttpPort \
+        to others
+        """
+    }
+}

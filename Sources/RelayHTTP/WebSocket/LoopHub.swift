@@ -1,0 +1,136 @@
+package import NIOCore
+package import RelayCore
+
+/// The subscribers of one event loop. Everything here happens on that loop.
+package final class LoopHub {
+    /// Memory of the newest batches, kept by all loops together since they share them: about 35,000 events of 300 B.
+    package static let tailCapacity = 16 << 20
+    /// A connection is pinged every so many seconds. One that was not heard for two of these intervals is closed.
+    package static let pingRounds = 30
+
+    private let eventLoop: any EventLoop
+    private var machine: HubStateMachine<FrameBatch>
+    /// Those that get batches as they come.
+    private var live: [LiveKey: [SubscriberHandler]] = [:]
+    /// All, whatever their state.
+    private var subscribers: [SubscriberHandler] = []
+    private var pingRound = 0
+    private var pinging: RepeatedTask?
+    private var drain: (spacing: TimeAmount, next: Int64)?
+
+    private struct LiveKey: Hashable {
+        let channel: ChannelName
+        let kind: FrameKind
+    }
+
+    package init(eventLoop: any EventLoop, head: EventID) {
+        self.eventLoop = eventLoop
+        self.machine = HubStateMachine(head: head, tailCapacity: Self.tailCapacity)
+    }
+
+    package var head: EventID { self.machine.head }
+
+    package func position(of cursor: EventID) -> HubPosition { self.machine.position(of: cursor) }
+
+    /// The oldest batch of the tail with entries after `cursor`, and its last id.
+    func tailBatch(after cursor: EventID) -> (batch: FrameBatch, last: EventID) {
+        self.machine.tailBatch(after: cursor)
+    }
+
+    // MARK: - Fan-out
+
+    /// Delivers a batch to all live subscribers of this loop.
+    package func fanOut(_ frames: FrameBatch) {
+        let batch = frames.batch
+        let previousHead = self.machine.head
+        self.machine.batchAppended(
+            frames,
+            after: batch.after,
+            last: batch.last,
+            bytes: frames.bytes,
+            evictedThrough: batch.evictedThrough
+        )
+        if frames.concernsAllChannels {
+            for key in self.live.keys { self.fanOut(frames, to: key, after: previousHead) }
+        } else {
+            for channel in frames.channels {
+                self.fanOut(frames, to: LiveKey(channel: channel, kind: .raw), after: previousHead)
+                self.fanOut(frames, to: LiveKey(channel: channel, kind: .enveloped), after: previousHead)
+            }
+        }
+    }
+
+    private func fanOut(_ frames: FrameBatch, to key: LiveKey, after previousHead: EventID) {
+        guard let subscribers = self.live[key] else { return }
+        let encoded = frames.frames(of: key.channel, key.kind)
+        if encoded.isEmpty { return }
+        // Iterates over a copy: subscribers that lag or break leave the list meanwhile.
+        for subscriber in subscribers { subscriber.deliver(encoded.buffer, after: previousHead) }
+    }
+
+    func addLive(_ subscriber: SubscriberHandler) {
+        let key = LiveKey(channel: subscriber.channelName, kind: subscriber.kind)
+        subscriber.liveIndex = self.live[key, default: []].count
+        self.live[key, default: []].append(subscriber)
+    }
+
+    /// Takes a subscriber from the live ones; the last one of the list takes its place.
+    func removeLive(_ subscriber: SubscriberHandler) {
+        let key = LiveKey(channel: subscriber.channelName, kind: subscriber.kind)
+        guard let index = subscriber.liveIndex, let last = self.live[key]?.popLast() else { return }
+        subscriber.liveIndex = nil
+        if last !== subscriber {
+            self.live[key]?[index] = last
+            last.liveIndex = index
+        } else if index == 0 {
+            self.live[key] = nil
+        }
+    }
+
+    // MARK: - All subscribers
+
+    func add(_ subscriber: SubscriberHandler) {
+        subscriber.index = self.subscribers.count
+        self.subscribers.append(subscriber)
+        self.startPinging()
+    }
+
+    func remove(_ subscriber: SubscriberHandler) {
+        guard let index = subscriber.index, let last = self.subscribers.popLast() else { return }
+        subscriber.index = nil
+        if last !== subscriber {
+            self.subscribers[index] = last
+            last.index = index
+        }
+        if self.subscribers.isEmpty {
+            self.pinging?.cancel()
+            self.pinging = nil
+        }
+    }
+
+    /// One timer for all: each second it is the turn of those that joined in the same second of the interval.
+    private func startPinging() {
+        guard self.pinging == nil else { return }
+        let bound = NIOLoopBound(self, eventLoop: self.eventLoop)
+        self.pinging = self.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+            bound.value.pingNext()
+        }
+    }
+
+    private func pingNext() {
+        self.pingRound = (self.pingRound + 1) % Self.pingRounds
+        for subscriber in self.subscribers where subscriber.pingRound == self.pingRound { subscriber.ping() }
+    }
+
+    /// The round of the interval in which a subscriber that joins now is pinged.
+    var currentPingRound: Int { self.pingRound }
+
+    /// The loop shuts down: how long the next subscriber that asks waits with its close, so that they come back
+    /// evenly spread over the window and not all at once.
+    func nextDrainDelay(window: TimeAmount) -> TimeAmount {
+        let spacing = self.drain?.spacing ?? .nanoseconds(window.nanoseconds / Int64(max(1, self.subscribers.count)))
+        let next = self.drain?.next ?? 0
+        self.drain = (spacing, next + 1)
+        return .nanoseconds(spacing.nanoseconds * next)
+    }
+}

@@ -1,0 +1,266 @@
+package import NIOCore
+package import NIOWebSocket
+package import RelayCore
+
+/// One WebSocket: sends what its state machine decides, and answers the peer's control frames.
+///
+/// What it writes are ready bytes, so no frame encoder is in the pipeline.
+package final class SubscriberHandler: ChannelInboundHandler {
+    package typealias InboundIn = WebSocketFrame
+    package typealias OutboundOut = ByteBuffer
+
+    /// Entries of a replay's page at the most; its bytes are bounded by the log.
+    package static let pageLimit = 256
+    /// Bytes of one message from the client, which is read and ignored.
+    package static let maximumMessageBytes = 64 << 10
+    /// How long a peer has to answer a close before the connection is cut.
+    package static let closeTimeout: TimeAmount = .seconds(2)
+
+    let channelName: ChannelName
+    let kind: FrameKind
+    /// Its places in the hub's lists; kept by the hub.
+    var liveIndex: Int?
+    var index: Int?
+    private(set) var pingRound = 0
+
+    private let hub: LoopHub
+    private let log: any EventLog
+    private let observer: any Observer
+    private let resumePoint: ResumePoint?
+    private let drainWindow: () -> TimeAmount
+    private let whenClosed: @Sendable () -> Void
+
+    private var machine: SubscriberStateMachine
+    private var context: ChannelHandlerContext?
+    private var pingsUnanswered = 0
+    private var messageBytes = 0
+    private var isClosing = false
+    private var closeReason = "connection lost"
+
+    /// - Parameters:
+    ///   - drainWindow: over which all connections are closed when the server shuts down.
+    ///   - whenClosed: called once, when the connection is over.
+    package init(
+        subscription: Subscription,
+        hub: LoopHub,
+        log: any EventLog,
+        observer: any Observer,
+        drainWindow: @escaping () -> TimeAmount,
+        whenClosed: @escaping @Sendable () -> Void
+    ) {
+        self.channelName = subscription.channel
+        self.kind = subscription.kind
+        self.hub = hub
+        self.log = log
+        self.observer = observer
+        self.resumePoint = subscription.resumePoint
+        self.drainWindow = drainWindow
+        self.whenClosed = whenClosed
+        self.machine = SubscriberStateMachine(cursor: subscription.resumePoint?.cursor ?? hub.head)
+    }
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        self.pingRound = self.hub.currentPingRound
+        self.hub.add(self)
+        self.observer.observe(.subscriberJoined(channel: self.channelName, kind: self.kind.rawValue))
+        if let gap = self.resumePoint?.gap {
+            self.write(
+                EncodedFrames([.gap(gap)], channel: self.channelName, kind: self.kind, allocator: .init()).buffer
+            )
+        }
+        self.proceed()
+    }
+
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        self.leave()
+        self.hub.remove(self)
+        self.observer.observe(.subscriberLeft(channel: self.channelName, reason: self.closeReason))
+        self.whenClosed()
+    }
+
+    private func leave() {
+        if self.machine.closed() { self.hub.removeLive(self) }
+    }
+
+    // MARK: - Towards the head
+
+    /// Goes as far as it can now: through the tail, to a page of the log, or into the live ones.
+    private func proceed() {
+        while let context = self.context {
+            switch self.machine.proceed(isWritable: context.channel.isWritable, position: self.hub.position) {
+            case .none:
+                context.flush()
+                return
+            case .sendTail(let after):
+                let (batch, last) = self.hub.tailBatch(after: after)
+                self.write(batch.frames(of: self.channelName, self.kind).after(after))
+                self.machine.sent(through: last)
+            case .readPage(let after):
+                context.flush()
+                self.readPage(after: after)
+                return
+            case .goLive(let isFirstTime):
+                self.hub.addLive(self)
+                if isFirstTime && self.kind == .enveloped { self.writeLive() }
+                context.flush()
+                return
+            }
+        }
+    }
+
+    private func writeLive() {
+        var json = ByteBuffer()
+        json.writeJSON(.live(id: self.hub.head, logID: self.log.identity.logID))
+        var frame = ByteBuffer()
+        frame.writeWebSocketFrame(.text, json.readableBytesView)
+        self.write(frame)
+    }
+
+    private func readPage(after: EventID) {
+        guard let context = self.context else { return }
+        let (log, channel, head) = (self.log, self.channelName, self.hub.head)
+        context.eventLoop.makeFutureWithTask {
+            try await log.read(channel, after: after, through: head, limit: Self.pageLimit)
+        }.assumeIsolated().whenComplete { self.pageRead($0) }
+    }
+
+    private func pageRead(_ result: Result<LogPage, any Error>) {
+        guard self.machine.pageRead() else { return }
+        switch result {
+        case .success(let page):
+            if self.kind == .raw && page.entries.contains(where: \.isEvicted) {
+                return self.close(.tryAgainLater, reason: "fell behind what the log keeps")
+            }
+            self.write(
+                EncodedFrames(page.entries, channel: self.channelName, kind: self.kind, allocator: .init()).buffer
+            )
+            self.machine.sent(through: page.next)
+            self.proceed()
+        case .failure(let error):
+            self.observer.observe(.requestFailed(reason: "\(error)"))
+            self.close(.internalError, reason: "the log can't be read")
+        }
+    }
+
+    // MARK: - Live
+
+    /// A batch comes while this subscriber is among the live ones.
+    /// - Parameter previousHead: the newest id fanned out before it.
+    func deliver(_ frames: ByteBuffer, after previousHead: EventID) {
+        guard let context = self.context, self.liveIndex != nil else { return }
+        switch self.machine.batchFannedOut(after: previousHead, isWritable: context.channel.isWritable) {
+        case .send:
+            context.writeAndFlush(self.wrapOutboundOut(frames), promise: nil)
+        case .stop:
+            self.hub.removeLive(self)
+            self.observer.observe(.subscriberLagging(channel: self.channelName))
+        }
+    }
+
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable && self.machine.becameWritable() { self.proceed() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    private func write(_ frames: ByteBuffer) {
+        if frames.readableBytes == 0 { return }
+        self.context?.write(self.wrapOutboundOut(frames), promise: nil)
+    }
+
+    // MARK: - From the client
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let frame = self.unwrapInboundIn(data)
+        self.pingsUnanswered = 0
+        guard frame.maskKey != nil else {
+            return self.close(.protocolError, reason: "a client's frames have to be masked")
+        }
+        switch frame.opcode {
+        case .ping:
+            var pong = ByteBuffer()
+            pong.writeWebSocketFrame(.pong, frame.unmaskedData.readableBytesView)
+            context.writeAndFlush(self.wrapOutboundOut(pong), promise: nil)
+        case .pong:
+            break
+        case .connectionClose:
+            self.peerCloses(context)
+        case .text, .binary, .continuation:
+            // Nothing is expected; messages are read and ignored, as long as they are small.
+            self.messageBytes += frame.length
+            if self.messageBytes > Self.maximumMessageBytes {
+                return self.close(.messageTooBig, reason: "messages from clients are limited")
+            }
+            if frame.fin { self.messageBytes = 0 }
+        default:
+            self.close(.protocolError, reason: "unknown opcode")
+        }
+    }
+
+    private func peerCloses(_ context: ChannelHandlerContext) {
+        if !self.isClosing {
+            self.isClosing = true
+            self.closeReason = "closed by the client"
+            self.leave()
+            var frame = ByteBuffer()
+            frame.writeWebSocketClose(.normal, reason: "")
+            context.writeAndFlush(self.wrapOutboundOut(frame), promise: nil)
+        }
+        context.close(promise: nil)
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        case NIOWebSocketError.invalidFrameLength:
+            self.close(.messageTooBig, reason: "messages from clients are limited")
+        case is NIOWebSocketError:
+            self.close(.protocolError, reason: "protocol error")
+        default:
+            context.close(promise: nil)
+        }
+    }
+
+    /// It is this connection's turn in the ping interval.
+    func ping() {
+        guard let context = self.context, !self.isClosing else { return }
+        guard self.pingsUnanswered < 2 else {
+            self.closeReason = "no answer to pings"
+            return context.close(promise: nil)
+        }
+        self.pingsUnanswered += 1
+        var frame = ByteBuffer()
+        frame.writeWebSocketFrame(.ping, ByteBuffer().readableBytesView)
+        context.writeAndFlush(self.wrapOutboundOut(frame), promise: nil)
+    }
+
+    // MARK: - Closing
+
+    /// Says goodbye and cuts the connection when the peer has answered, or hasn't in time.
+    private func close(_ code: CloseCode, reason: String) {
+        guard let context = self.context, !self.isClosing else { return }
+        self.isClosing = true
+        self.closeReason = "\(code.rawValue) \(reason)"
+        self.leave()
+        var frame = ByteBuffer()
+        frame.writeWebSocketClose(code, reason: reason)
+        context.writeAndFlush(self.wrapOutboundOut(frame), promise: nil)
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.closeTimeout) {
+            self.context?.close(promise: nil)
+        }
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event is ChannelShouldQuiesceEvent else { return context.fireUserInboundEventTriggered(event) }
+        let delay = self.hub.nextDrainDelay(window: self.drainWindow())
+        context.eventLoop.assumeIsolated().scheduleTask(in: delay) {
+            self.close(.goingAway, reason: "shutting down, come back")
+        }
+    }
+}
+
+extension LogEntry {
+    fileprivate var isEvicted: Bool {
+        if case .gap(let gap) = self { gap.reason == .evicted } else { false }
+    }
+}

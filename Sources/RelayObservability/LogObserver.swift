@@ -1,0 +1,50 @@
+package import Logging
+package import RelayCore
+
+/// Writes what happens to the log: constant messages, what varies as metadata.
+package struct LogObserver: Observer {
+    private let logger: Logger
+
+    package init(logger: Logger) {
+        self.logger = logger
+    }
+
+    package func observe(_ observation: Observation) {
+        switch observation {
+        case .sourceConnected(let server, let channels):
+            self.logger.info("listening to PostgreSQL", metadata: ["server": "\(server)", "channels": "\(channels)"])
+        case .sourceDisconnected(let reason):
+            self.logger.warning("no connection to PostgreSQL, trying again", metadata: ["reason": "\(reason)"])
+        case .channelRecorded(let channel):
+            self.logger.info("channel is recorded", metadata: ["channel": "\(channel)"])
+        case .channelGivenUp(let channel):
+            self.logger.info("channel is not recorded any more", metadata: ["channel": "\(channel)"])
+        case .gapStored(let gap):
+            self.logger.warning(
+                "events may be missing",
+                metadata: ["reason": "\(gap.reason.rawValue)", "after": "\(gap.after)", "before": "\(gap.before)"]
+            )
+        case .batchAppended(let events):
+            self.logger.debug("batch appended", metadata: ["events": "\(events)"])
+        case .logFailed(let reason):
+            self.logger.error("log can't be written, trying again", metadata: ["reason": "\(reason)"])
+        case .logRecovered:
+            self.logger.info("log can be written again")
+        case .eventsAbandoned(let count):
+            self.logger.error(
+                "stopping without having written the newest events",
+                metadata: ["events": "\(count)"]
+            )
+        case .subscriberJoined(let channel, let kind):
+            self.logger.debug("subscriber joined", metadata: ["channel": "\(channel)", "kind": "\(kind)"])
+        case .subscriberLeft(let channel, let reason):
+            self.logger.debug("subscriber left", metadata: ["channel": "\(channel)", "reason": "\(reason)"])
+        case .subscriberLagging(let channel):
+            self.logger.debug("subscriber lags", metadata: ["channel": "\(channel)"])
+        case .requestRefused(let status, let reason):
+            self.logger.debug("request refused", metadata: ["status": "\(status)", "reason": "\(reason)"])
+        case .requestFailed(let reason):
+            self.logger.error("request failed", metadata: ["reason": "\(reason)"])
+        }
+    }
+}

@@ -1,0 +1,102 @@
+package import RelayCore
+import RelayThreads
+import Synchronization
+
+/// Notifications from PostgreSQL: one connection that listens to all channels, on a thread of its own.
+///
+/// More connections would cost everybody else: each idle LISTEN backend slows every NOTIFY of the cluster.
+package final class PostgresListener: EventSource {
+    package let reports: ReportQueue
+
+    private let connectionString: String
+    private let backoff: Backoff
+    private let requests: Mutex<ListenerRequests>
+    private let wakeUp: WakeUp
+
+    /// - Parameters:
+    ///   - connectionString: see `understands`.
+    ///   - capacity: bytes of payloads that wait for the log at the most; beyond it PostgreSQL keeps them.
+    package init(
+        connectionString: String,
+        backoff: Backoff = .standard,
+        capacity: Int = ReportQueue.defaultCapacity
+    ) {
+        let wakeUp = WakeUp()
+        self.connectionString = connectionString
+        self.backoff = backoff
+        self.wakeUp = wakeUp
+        self.requests = Mutex(ListenerRequests())
+        self.reports = ReportQueue(capacity: capacity) { wakeUp.wake() }
+    }
+
+    /// Whether libpq can make sense of a connection string. Which part of it is wrong is not said: it may be a secret.
+    package static func understands(_ connectionString: String) -> Bool {
+        PostgresConnection.summary(of: connectionString) != nil
+    }
+
+    /// Where a connection string leads and as whom, as far as it says so itself, without anything secret.
+    package static func summary(of connectionString: String) -> String {
+        PostgresConnection.summary(of: connectionString) ?? ""
+    }
+
+    package func listen(to channel: ChannelName) {
+        self.requests.withLock { _ = $0.wanted.insert(channel) }
+        self.wakeUp.wake()
+    }
+
+    package func stopListening(to channel: ChannelName) {
+        self.requests.withLock { _ = $0.wanted.remove(channel) }
+        self.wakeUp.wake()
+    }
+
+    package func run() async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                self.requests.withLock { $0.whenEnded = continuation }
+                startThread { self.runThread() }
+            }
+        } onCancel: {
+            // A thread inside libpq's connect can't be called back; nothing it could still do matters. It is left alone.
+            let isConnecting = self.requests.withLock { requests in
+                requests.isStopping = true
+                return requests.isConnecting
+            }
+            if isConnecting { self.end() }
+            self.wakeUp.wake()
+        }
+    }
+
+    private func runThread() {
+        var thread = ListenerThread(
+            connectionString: self.connectionString,
+            backoff: self.backoff,
+            reports: self.reports,
+            wakeUp: self.wakeUp
+        )
+        thread.run(
+            requests: { self.requests.withLock { ($0.wanted, $0.isStopping) } },
+            connecting: { isConnecting in
+                self.requests.withLock { requests in
+                    requests.isConnecting = isConnecting
+                    return !requests.isStopping
+                }
+            }
+        )
+        self.end()
+    }
+
+    /// Once, whoever comes first: the thread at its end, or a stop while it connects.
+    private func end() {
+        guard let whenEnded = self.requests.withLock({ $0.whenEnded.take() }) else { return }
+        self.reports.finish()
+        whenEnded.resume()
+    }
+}
+
+/// What others want of the listener's thread.
+private struct ListenerRequests {
+    var wanted: Set<ChannelName> = []
+    var isStopping = false
+    var isConnecting = false
+    var whenEnded: CheckedContinuation<Void, Never>?
+}

@@ -1,0 +1,155 @@
+import RelayCore
+
+/// Keeps the log within its retention: evicts the oldest events, and moves the floors of their channels, in the
+/// transaction that is under way.
+final class RingLogEvictor {
+    /// Events up to this id may have been evicted, of whatever channel.
+    private(set) var evictedThrough = EventID.zero
+
+    private let connection: SQLiteConnection
+    private let retention: Retention
+    private let evictedByChannel: SQLiteStatement
+    private let deleteThrough: SQLiteStatement
+    private let raiseFloor: SQLiteStatement
+    private let usedPages: SQLiteStatement
+
+    private var count = 0
+    private var bytesSinceCheck = 0
+    /// Only kept where a limit for each channel is set.
+    private var countByChannel: [Int64: Int] = [:]
+    private var touchedChannels: Set<Int64> = []
+
+    static let pageSize: Int64 = 4096
+    /// The size of the file is looked at after so many appended bytes, 1/16 of the smallest limit allowed.
+    private static let bytesBetweenChecks = 64 << 10
+    /// Events evicted for their age in one transaction. What is left is due a second later.
+    private static let agedAtOnce = 50_000
+    /// Free pages given back to the file system at once (4 MiB), so that no append waits long.
+    private static let shrinkAtOnce: Int64 = 1024
+
+    init(_ connection: SQLiteConnection, retention: Retention) throws {
+        self.connection = connection
+        self.retention = retention
+        self.evictedByChannel = try connection.prepare(
+            """
+            SELECT channel_id, count(*), max(id)
+            FROM (SELECT id, channel_id FROM event ORDER BY id LIMIT ?1) GROUP BY channel_id
+            """
+        )
+        self.deleteThrough = try connection.prepare("DELETE FROM event WHERE id <= ?1")
+        self.raiseFloor = try connection.prepare(
+            "UPDATE channel SET evicted_through = ?2, evicted = evicted + ?3 WHERE id = ?1"
+        )
+        self.usedPages = try connection.prepare(
+            "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count"
+        )
+        try self.reload()
+    }
+
+    /// Reads the counts from the tables.
+    func reload() throws {
+        self.count = Int(try self.connection.integer("SELECT count(*) FROM event") ?? 0)
+        self.evictedThrough = EventID(try self.connection.integer("SELECT max(evicted_through) FROM channel") ?? 0)
+        self.bytesSinceCheck = Self.bytesBetweenChecks
+        self.countByChannel = [:]
+        self.touchedChannels = []
+        guard self.retention.maximumEventsPerChannel != nil else { return }
+        try self.connection.prepare("SELECT channel_id, count(*) FROM event GROUP BY channel_id").forEach { row in
+            self.countByChannel[row.integer(0)] = Int(row.integer(1))
+            self.touchedChannels.insert(row.integer(0))
+            return true
+        }
+    }
+
+    func appended(_ event: Event, channel: Int64) {
+        self.count += 1
+        self.bytesSinceCheck += event.payload.bytes.count + 64
+        if self.retention.maximumEventsPerChannel != nil {
+            self.countByChannel[channel, default: 0] += 1
+            self.touchedChannels.insert(channel)
+        }
+    }
+
+    /// What exceeds the limits by number and by bytes. To be called after the inserts of each transaction.
+    func evictSurplus() throws {
+        if let limit = self.retention.maximumEventsPerChannel {
+            for channel in self.touchedChannels {
+                let surplus = Retention.surplus(of: self.countByChannel[channel] ?? 0, over: limit)
+                if surplus > 0 { try self.evict(surplus, of: channel) }
+            }
+            self.touchedChannels = []
+        }
+        let surplus = Retention.surplus(of: self.count, over: self.retention.maximumEvents)
+        if surplus > 0 { try self.evictOldest(surplus) }
+        try self.evictSurplusBytes()
+    }
+
+    private func evictSurplusBytes() throws {
+        guard self.bytesSinceCheck >= Self.bytesBetweenChecks else { return }
+        self.bytesSinceCheck = 0
+        guard try self.usedBytes() > self.retention.maximumBytes else { return }
+        while self.count > 0, try self.usedBytes() > Retention.target(of: self.retention.maximumBytes) {
+            try self.evictOldest(max(1, self.count / 64))
+        }
+    }
+
+    private func usedBytes() throws -> Int64 {
+        try self.usedPages.first { $0.integer(0) * Self.pageSize } ?? 0
+    }
+
+    /// What is older than the limit. Time of arrival counts, not the id, which may run ahead.
+    func evictAged(now: Timestamp) throws {
+        guard let maximumAge = self.retention.maximumAge else { return }
+        let oldestKept = now.microseconds - maximumAge.microseconds
+        var aged = 0
+        try self.connection.prepare("SELECT id - ahead FROM event ORDER BY id LIMIT \(Self.agedAtOnce)").forEach {
+            row in
+            guard row.integer(0) < oldestKept else { return false }
+            aged += 1
+            return true
+        }
+        if aged > 0 { try self.evictOldest(aged) }
+    }
+
+    private func evictOldest(_ number: Int) throws {
+        var evicted: [(channel: Int64, count: Int, through: EventID)] = []
+        try self.evictedByChannel.forEach {
+            $0.bind(1, Int64(number))
+        } row: { row in
+            evicted.append((row.integer(0), Int(row.integer(1)), row.id(2)))
+            return true
+        }
+        guard let through = evicted.map(\.through).max() else { return }
+        try self.deleteThrough.run { $0.bind(1, through) }
+        for (channel, count, through) in evicted {
+            try self.noteEviction(of: count, through: through, channel: channel)
+        }
+    }
+
+    private func evict(_ number: Int, of channel: Int64) throws {
+        let through = try self.connection.integer(
+            "SELECT id FROM event WHERE channel_id = \(channel) ORDER BY id LIMIT 1 OFFSET \(number - 1)"
+        )
+        guard let through else { return }
+        try self.connection.execute("DELETE FROM event WHERE channel_id = \(channel) AND id <= \(through)")
+        try self.noteEviction(of: number, through: EventID(through), channel: channel)
+    }
+
+    private func noteEviction(of number: Int, through: EventID, channel: Int64) throws {
+        try self.raiseFloor.run {
+            $0.bind(1, channel)
+            $0.bind(2, through)
+            $0.bind(3, Int64(number))
+        }
+        self.count -= number
+        if let count = self.countByChannel[channel] { self.countByChannel[channel] = count - number }
+        self.evictedThrough = max(self.evictedThrough, through)
+    }
+
+    /// Gives free pages back when the limit was lowered since: in normal running the next appends use them.
+    func shrinkFile() throws {
+        let size = try self.connection.integer("PRAGMA page_count").map { $0 * Self.pageSize } ?? 0
+        guard size > self.retention.maximumBytes else { return }
+        try self.connection.execute("PRAGMA incremental_vacuum(\(Self.shrinkAtOnce))")
+    }
+}

@@ -1,0 +1,43 @@
+import RelayCore
+
+/// Reads who a log is and where its ids go on; a new one gets its name and its beginning.
+enum RingLogIdentification {
+    static func identify(_ connection: SQLiteConnection, path: String, now: Timestamp) throws -> LogIdentity {
+        let isNew = try connection.integer("SELECT count(*) FROM meta") == 0
+        if isNew { try self.begin(connection, now: now) }
+        // After a power cut the newest rows may be gone; the high water mark, which is synced, tells what was given.
+        let found = try connection.integer(
+            """
+            SELECT max(begins_after,
+                       coalesce((SELECT max(id) FROM event), 0),
+                       coalesce((SELECT max(id) FROM gap), 0),
+                       coalesce((SELECT max(evicted_through) FROM channel), 0))
+            FROM meta
+            """
+        )
+        let identity = try connection.prepare("SELECT log_id, begins_after, high_water, clean FROM meta").first { row in
+            let lastFound = EventID(found ?? 0)
+            return LogIdentity(
+                logID: row.text(0),
+                beginsAfter: row.id(1),
+                last: max(row.id(2), lastFound),
+                lastFound: lastFound,
+                isNew: isNew,
+                wasClean: row.integer(3) == 1
+            )
+        }
+        guard let identity else { throw RingLogOpenError.damaged(path: path, reason: "the table meta is empty") }
+        return identity
+    }
+
+    private static func begin(_ connection: SQLiteConnection, now: Timestamp) throws {
+        let logID = String(UInt64.random(in: .min ... .max), radix: 16)
+        let beginning = now.advanced(by: EventIDSequence.newLogMargin).microseconds
+        try connection.execute(
+            """
+            INSERT INTO meta (one, log_id, begins_after, high_water, clean)
+            VALUES (1, '\(logID)', \(beginning), \(beginning), 1)
+            """
+        )
+    }
+}

@@ -1,0 +1,117 @@
+import RelayCore
+
+/// The writer's prepared statements, by what they do.
+final class RingLogStatements {
+    private let connection: SQLiteConnection
+    private let insertEvent: SQLiteStatement
+    private let insertGap: SQLiteStatement
+    private let insertChannel: SQLiteStatement
+    private let updateMark: SQLiteStatement
+
+    init(_ connection: SQLiteConnection) throws {
+        self.connection = connection
+        self.insertEvent = try connection.prepare(
+            "INSERT INTO event (id, channel_id, ahead, bytes, payload) VALUES (?1, ?2, ?3, ?4, ?5)"
+        )
+        self.insertGap = try connection.prepare(
+            "INSERT INTO gap (id, channel_id, after_id, ahead, reason) VALUES (?1, ?2, ?3, ?4, ?5)"
+        )
+        self.insertChannel = try connection.prepare("INSERT INTO channel (name, used) VALUES (?1, ?2) RETURNING id")
+        self.updateMark = try connection.prepare("UPDATE meta SET high_water = ?1, clean = ?2")
+    }
+
+    func insert(_ event: Event, channel: Int64) throws {
+        try self.insertEvent.run {
+            $0.bind(1, event.id)
+            $0.bind(2, channel)
+            $0.bind(3, event.id.rawValue - event.time.microseconds)
+            $0.bind(4, Int64(event.payload.bytes.count))
+            if event.payload.isValidUTF8 {
+                $0.bind(5, text: event.payload.bytes)
+            } else {
+                $0.bind(5, blob: event.payload.bytes)
+            }
+        }
+    }
+
+    func insert(_ gap: Gap, channel: Int64?, now: Timestamp) throws {
+        try self.insertGap.run {
+            $0.bind(1, gap.id)
+            if let channel { $0.bind(2, channel) } else { $0.bindNull(2) }
+            $0.bind(3, gap.after)
+            $0.bind(4, gap.id.rawValue - now.microseconds)
+            $0.bind(5, text: gap.reason.rawValue.utf8)
+        }
+    }
+
+    /// - Returns: the new row's id.
+    func insertChannel(_ name: ChannelName, now: Timestamp) throws -> Int64 {
+        let rowID = try self.insertChannel.first {
+            $0.bind(1, text: name.text.utf8)
+            $0.bind(2, now.microseconds)
+        } value: {
+            $0.integer(0)
+        }
+        guard let rowID else { preconditionFailure("INSERT … RETURNING without a row") }
+        return rowID
+    }
+
+    /// The newest id of the log when the channel was last given up, 0 if it never was.
+    func recordedUntil(_ channel: Int64) throws -> EventID {
+        EventID(try self.connection.integer("SELECT recorded_until FROM channel WHERE id = \(channel)") ?? 0)
+    }
+
+    func startRecording(_ channel: Int64, at id: EventID, now: Timestamp) throws {
+        try self.connection.execute(
+            """
+            UPDATE channel
+            SET recording = 1, since = \(now.microseconds), used = \(now.microseconds),
+                recorded_from = CASE recorded_from WHEN 0 THEN \(id) ELSE recorded_from END
+            WHERE id = \(channel)
+            """
+        )
+    }
+
+    func stopRecording(_ channel: Int64, at last: EventID) throws {
+        try self.connection.execute(
+            "UPDATE channel SET recording = 0, recorded_until = \(last) WHERE id = \(channel)"
+        )
+    }
+
+    func setMark(_ mark: EventID, clean: Bool) throws {
+        try self.updateMark.run {
+            $0.bind(1, mark)
+            $0.bind(2, clean ? 1 : 0)
+        }
+    }
+
+    /// Deletes the older half of the stored gaps when there are more than `limit`. A cursor below them is told so.
+    func forgetGaps(beyond limit: Int) throws {
+        guard let count = try self.connection.integer("SELECT count(*) FROM gap"), count > limit else { return }
+        try self.connection.execute(
+            """
+            UPDATE meta SET forgotten_through = (SELECT id FROM gap ORDER BY id LIMIT 1 OFFSET \(limit / 2));
+            DELETE FROM gap WHERE id <= (SELECT forgotten_through FROM meta);
+            """
+        )
+    }
+
+    /// Deletes the channels that are neither recorded nor have any event left. If one is recorded again, its gap of
+    /// reason `unrecorded` covers all that was.
+    func forgetUnusedChannels() throws -> [ChannelName] {
+        var names: [ChannelName] = []
+        let unused = "recording = 0 AND NOT EXISTS (SELECT 1 FROM event WHERE channel_id = channel.id)"
+        try self.connection.prepare("SELECT name FROM channel WHERE \(unused)").forEach { row in
+            if let name = try? ChannelName(row.text(0)) { names.append(name) }
+            return true
+        }
+        if names.isEmpty { return [] }
+        try self.connection.execute(
+            """
+            DELETE FROM gap WHERE channel_id IN (SELECT id FROM channel WHERE \(unused));
+            DELETE FROM channel WHERE \(unused);
+            """
+        )
+        return names
+    }
+}

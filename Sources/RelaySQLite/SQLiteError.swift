@@ -1,0 +1,17 @@
+/// What SQLite answered, on which work.
+package struct SQLiteError: Error, Sendable, Equatable {
+    /// The extended result code (https://www.sqlite.org/rescode.html).
+    package let extendedCode: Int32
+    package let message: String
+    /// What was tried: SQL text or the name of the call.
+    package let work: String
+
+    /// The result code without its extension.
+    package var code: Int32 { self.extendedCode & 0xff }
+}
+
+extension SQLiteError: CustomStringConvertible {
+    package var description: String {
+        "SQLite can't do '\(self.work)': \(self.message) (code \(self.extendedCode))"
+    }
+}

@@ -1,0 +1,167 @@
+import ArgumentParser
+import Testing
+
+@testable import EventRelay
+
+struct ConfigurationErrorTests {
+    @Test func `a wrong value on the command line is named with its flag`() throws {
+        #expect(
+            try configurationProblems(["--port", "abc"]) == [
+                "HttpPort must be a whole number from 0 to 65535, but is 'abc' on the command line (--port)."
+            ]
+        )
+    }
+
+    @Test func `a wrong value in the environment is named with its variable`() throws {
+        #expect(
+            try configurationProblems(environment: ["ES_LOGMAXBYTES": "5KB"]) == [
+                "LogMaxBytes must be a size from 1MiB to 16TB such as 64MiB, 1GiB or a number of bytes, "
+                    + "but is '5KB' in the environment variable ES_LOGMAXBYTES."
+            ]
+        )
+    }
+
+    @Test func `a wrong value in a file is named with its line`() throws {
+        let text = "# Where to listen\r\n\r\nHttpHost = [\r\n  'a',\r\n]\r\nhttpPort = 77.5\r\nUrlBase = example"
+        #expect(
+            try configurationProblems(files: [etcFile: text]) == [
+                "HttpHost must be an address or host name to listen on, without a port, such as 0.0.0.0, :: or "
+                    + "localhost, but is ['a'] in /etc/pg_eventrelay.toml, line 3.",
+                "HttpPort must be a whole number from 0 to 65535, but is 77.5 in /etc/pg_eventrelay.toml, line 6.",
+                "UrlBase must be an http, https, ws or wss URL such as https://events.example.com, or empty, "
+                    + "but is example in /etc/pg_eventrelay.toml, line 7. TOML wants text in quotes.",
+            ]
+        )
+    }
+
+    @Test func `an unknown key is named with the nearest one`() throws {
+        #expect(
+            try configurationProblems(files: [etcFile: "HtpPort = 1\n[Server]\nHttpPort = 1"]) == [
+                "There is no setting 'HtpPort', which stands in /etc/pg_eventrelay.toml, line 1. "
+                    + "Did you mean HttpPort?",
+                "There is no setting 'Server.HttpPort', which stands in /etc/pg_eventrelay.toml, line 3.",
+            ]
+        )
+    }
+
+    @Test(arguments: [
+        (variable: "ES_HTTP_PORT", sentenceEnd: " Did you mean ES_HTTPPORT?"),
+        (variable: "ES_HttpPort", sentenceEnd: " Did you mean ES_HTTPPORT?"),
+        (variable: "ES_JAVA_HOME", sentenceEnd: ""),
+    ])
+    func `an unknown variable is named with the nearest one`(variable: String, sentenceEnd: String) throws {
+        #expect(
+            try configurationProblems(environment: [variable: "1"]) == [
+                "There is no setting for the environment variable \(variable).\(sentenceEnd)"
+            ]
+        )
+    }
+
+    @Test func `variables that are empty or not ours are nobody's business`() throws {
+        #expect(
+            try configurationProblems(environment: ["ES_HTTP_PORT": "", "HTTPPORT": "x", "es_httpport": "x"]) == []
+        )
+    }
+
+    @Test func `a key given twice is named with both lines`() throws {
+        #expect(
+            try configurationProblems(files: [etcFile: "HttpPort = 1\nMaxClients = 2\nhttpport = 1"]) == [
+                "HttpPort is given twice in /etc/pg_eventrelay.toml, in line 1 and in line 3."
+            ]
+        )
+    }
+
+    @Test func `text that is not TOML is named with its line`() throws {
+        #expect(
+            try configurationProblems(files: [etcFile: "Debug = true\nHttpPort: 1"]) == [
+                "/etc/pg_eventrelay.toml is not valid TOML: the '=' after a key is missing in line 2."
+            ]
+        )
+    }
+
+    @Test func `a named file that is missing is an error`() throws {
+        #expect(
+            try configurationProblems(["--config", "mine.toml"], files: [etcFile: ""]) == [
+                "The configuration file 'mine.toml' does not exist."
+            ]
+        )
+    }
+
+    @Test func `a file that can't be read is an error, not a missing file`() throws {
+        let loader = ConfigurationLoader(environment: [:]) { _ in throw TextFileError(description: "Permission denied")
+        }
+        let error = #expect(throws: ConfigurationError.self) { _ = try loader.load(ConfigurationFlags.parse([])) }
+        #expect(
+            error?.description
+                == "The configuration file './config/pg_eventrelay.toml' can't be read: Permission denied."
+        )
+    }
+
+    @Test func `all problems are reported at once, also of values that another source overrides`() throws {
+        let sentences = try configurationProblems(
+            ["--max-clients", "0"],
+            environment: ["ES_HTTPORT": "1", "ES_HTTPPORT": "-1"],
+            files: [etcFile: "HttpPort = 65536\nChanels = []"]
+        )
+        #expect(sentences.count == 5)
+    }
+
+    @Test(
+        arguments: [
+            (["DATABASE_URL": "secret\0"], ""),
+            (["ES_DBCONNECTION": "\0secret"], ""),
+            ([:], "DbConnection = postgres://me:secret@host/db"),
+            ([:], "DbConnection = ['secret']"),
+            ([:], "DbConection = 'secret'"),
+            ([:], "DbConnection = \"secret"),
+            ([:], "DbConnection = \"\\secret\""),
+            ([:], "DbConnection = 'secret' 'secret'"),
+            ([:], "DbConnection: secret"),
+            ([:], "DbConnection = 'secret'\nDbConnection = 'secret'"),
+        ] as [([String: String], String)]
+    )
+    func `no message holds the connection string`(environment: [String: String], text: String) throws {
+        let sentences = try configurationProblems(environment: environment, files: [etcFile: text])
+        #expect(sentences.count == 1)
+        #expect(!sentences.joined().contains("secret"))
+    }
+
+    @Test func `a connection string without quotes is told how to be written`() throws {
+        #expect(
+            try configurationProblems(files: [etcFile: "DbConnection = postgres://me:secret@host/db"]) == [
+                "DbConnection must be a libpq connection string or URL, but is something else (not shown, it may "
+                    + "hold a password) in /etc/pg_eventrelay.toml, line 1. TOML wants text in quotes."
+            ]
+        )
+    }
+
+    @Test func `a long or garbled value is shown in part and in one line`() throws {
+        let sentence = try #require(
+            try configurationProblems(["--port", "\u{1B}[2J\n" + String(repeating: "9", count: 99)]).first
+        )
+        #expect(sentence.contains("'\u{FFFD}[2J\u{FFFD}999"))
+        #expect(sentence.contains("99…' on"))
+        #expect(sentence.utf8.count < 200)
+    }
+}
+
+struct FailureReportTests {
+    @Test func `a wrong configuration exits with 78 and a line for each problem`() {
+        let error = ConfigurationError(problems: [.missingFile("a"), .missingFile("b")])
+        let report = FailureReport(error)
+        #expect(report.exitCode == 78)
+        #expect(
+            report.text == """
+                pg_eventrelay: The configuration file 'a' does not exist.
+                pg_eventrelay: The configuration file 'b' does not exist.
+
+                """
+        )
+    }
+
+    @Test func `an error that names no exit code exits with 1`() {
+        let report = FailureReport(TextFileError(description: "something broke"))
+        #expect(report.exitCode == 1)
+        #expect(report.text == "pg_eventrelay: something broke\n")
+    }
+}

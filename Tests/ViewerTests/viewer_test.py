@@ -1,0 +1,509 @@
+#!/usr/bin/python3
+"""The viewer page in a real headless Chromium, on a real relay and a real PostgreSQL.
+
+    PG_EVENTRELAY=.build/debug/pg_eventrelay /usr/bin/python3 Tests/ViewerTests/viewer_test.py -v
+
+Needs the Debian packages chromium, chromium-driver, python3-selenium and postgresql. The PostgreSQL is a throw-away
+one of the test's own. With VIEWER_SCREENSHOTS set to a folder, pictures of the page are left there.
+"""
+
+import json
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.parse
+import urllib.request
+import zlib
+
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+RELAY = os.environ.get("PG_EVENTRELAY", str(REPOSITORY / ".build/debug/pg_eventrelay"))
+SCREENSHOTS = os.environ.get("VIEWER_SCREENSHOTS")
+# Generous: it is only ever reached by a failure, and CI machines stall.
+DEADLINE_SECONDS = 30
+
+
+def eventually(condition, what):
+    """What `condition` gives once it is true."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not (result := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {DEADLINE_SECONDS} s: {what}")
+        time.sleep(0.02)
+    return result
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Postgres:
+    """A PostgreSQL of its own: data directory, unix socket, no TCP. PostgreSQL refuses root, so root lends it a user."""
+
+    def __init__(self):
+        # Not under TMPDIR: the path of a unix socket has at most 107 bytes.
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="viewer-pg-", dir="/tmp"))
+        self.binaries = self.newest_binaries()
+        self.run_as = []
+        if os.geteuid() == 0:
+            user = pwd.getpwnam("postgres")
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+            self.run_as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        self.run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "-D", self.data)
+        self.pg_ctl("start")
+
+    @staticmethod
+    def newest_binaries():
+        installed = pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")
+        by_version = sorted(installed, key=lambda path: float(path.parts[-3]))
+        initdb = by_version[-1] if by_version else shutil.which("initdb")
+        if not initdb:
+            raise unittest.SkipTest("no PostgreSQL server is installed")
+        return pathlib.Path(initdb).parent
+
+    @property
+    def data(self):
+        return str(self.folder / "data")
+
+    @property
+    def url(self):
+        return f"postgresql://postgres@/postgres?host={self.folder}"
+
+    def run(self, program, *arguments, **options):
+        command = [*self.run_as, str(self.binaries / program), *arguments]
+        # A file and not a pipe: the server would inherit the pipe and keep it open.
+        with open(self.folder / "output.txt", "a+") as output:
+            done = subprocess.run(command, stdout=output, stderr=output, cwd="/", text=True, **options)
+            if done.returncode != 0:
+                output.seek(0)
+                raise RuntimeError(f"{program} failed:\n{output.read()}")
+
+    def pg_ctl(self, action, *arguments):
+        settings = f"-k {self.folder} -c listen_addresses= -c fsync=off"
+        log = str(self.folder / "server.log")
+        self.run("pg_ctl", action, "-w", "-D", self.data, "-l", log, "-o", settings, *arguments)
+
+    def execute(self, *statements):
+        """Each statement in a transaction of its own."""
+        self.run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", self.url, input="\n".join(statements))
+
+    def notify(self, channel, *payloads):
+        def literal(text):
+            return "'" + text.replace("'", "''") + "'"
+
+        self.execute(*(f"SELECT pg_notify({literal(channel)}, {literal(each)});" for each in payloads))
+
+    def restart(self):
+        self.pg_ctl("restart", "-m", "fast")
+
+    def remove(self):
+        try:
+            self.run("pg_ctl", "stop", "-D", self.data, "-m", "immediate")
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Relay:
+    def __init__(self, database_url):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="viewer-relay-"))
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ES_")}
+        environment |= {
+            "DATABASE_URL": database_url,
+            "ES_HTTPHOST": "127.0.0.1",
+            "ES_HTTPPORT": str(self.port),
+            "ES_LOGPATH": str(self.folder / "relay.db"),
+        }
+        self.log = open(self.folder / "relay.log", "w+")
+        self.process = subprocess.Popen([RELAY], env=environment, cwd=self.folder, stdout=self.log, stderr=self.log)
+        try:
+            eventually(self.is_ready, "the relay is healthy")
+        except AssertionError as error:
+            log = self.read_log()
+            self.remove()
+            raise RuntimeError(f"{error}\n{log}") from None
+
+    def is_ready(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"the relay ended with {self.process.returncode}")
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=5) as response:
+                return response.status == 200
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+    def history(self, channel):
+        with urllib.request.urlopen(f"{self.url}/history/{urllib.parse.quote(channel, safe='')}?limit=1000") as response:
+            return [entry for entry in json.load(response)["events"] if entry["type"] == "event"]
+
+    def read_log(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def remove(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(DEADLINE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def start_chromium():
+    options = Options()
+    options.binary_location = shutil.which("chromium") or "chromium"
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1200,860"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    # Named, because otherwise selenium looks for a driver on the network.
+    return webdriver.Chrome(service=Service(shutil.which("chromedriver") or "chromedriver"), options=options)
+
+
+def first_pixel(png):
+    """Red, green and blue of the upper left corner. Its neighbours count as 0, so every PNG filter leaves it as it is."""
+    data, offset = b"", 8
+    while offset < len(png):
+        length, kind = struct.unpack_from(">I4s", png, offset)
+        if kind == b"IDAT":
+            data += png[offset + 8:offset + 8 + length]
+        offset += 12 + length
+    return tuple(zlib.decompress(data)[1:4])
+
+
+def setUpModule():
+    global postgres, relay, chromium
+    postgres = Postgres()
+    unittest.addModuleCleanup(postgres.remove)
+    relay = Relay(postgres.url)
+    unittest.addModuleCleanup(relay.remove)
+    chromium = start_chromium()
+    unittest.addModuleCleanup(chromium.quit)
+
+
+class ViewerTest(unittest.TestCase):
+    def setUp(self):
+        self.channel = self.id().rpartition(".")[2].removeprefix("test_")[:63]
+        self.emulate(scheme="light")
+        # Leaves the last test's page, so that its requests and messages are not taken for this one's.
+        chromium.get("about:blank")
+        chromium.get_log("browser")
+        chromium.get_log("performance")
+
+    def tearDown(self):
+        self.assert_nothing_went_elsewhere()
+        self.assertEqual([entry["message"] for entry in chromium.get_log("browser") if entry["level"] == "SEVERE"], [])
+
+    def assert_nothing_went_elsewhere(self):
+        allowed = ("data:", "about:", "chrome:", f"{relay.url}/", f"{relay.url.replace('http', 'ws', 1)}/")
+        asked = []
+        for entry in chromium.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                asked.append(message["params"]["request"]["url"])
+            elif message["method"] == "Network.webSocketCreated":
+                asked.append(message["params"]["url"])
+        self.assertTrue(any(url.startswith(relay.url) for url in asked), "the log of requests is empty")
+        self.assertEqual([url for url in asked if not url.startswith(allowed)], [])
+
+    # The page
+
+    def emulate(self, scheme, width=1200, height=860):
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {
+            "features": [{"name": "prefers-color-scheme", "value": scheme}],
+        })
+        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
+        })
+
+    def open(self, channel=None):
+        """The channel's page, once it is live."""
+        channel = channel or self.channel
+        chromium.get(f"{relay.url}/?{urllib.parse.urlencode({'channel': channel})}")
+        self.wait_for_state("live")
+
+    def element(self, identifier):
+        return chromium.find_element(By.ID, identifier)
+
+    def text(self, identifier):
+        return self.element(identifier).get_property("textContent")
+
+    def retype(self, identifier, text):
+        """As a user does it: `clear()` of WebDriver sends the page no input event."""
+        self.element(identifier).send_keys(Keys.CONTROL, "a")
+        self.element(identifier).send_keys(text or Keys.DELETE)
+
+    def wait_until(self, condition, what):
+        return WebDriverWait(chromium, DEADLINE_SECONDS, poll_frequency=0.05).until(lambda _: condition(), what)
+
+    def wait_for_state(self, state):
+        self.wait_until(lambda: self.element("status").get_attribute("data-state") == state, f"state {state}")
+
+    def rows(self, selector=".event"):
+        """What the rows say, newest first, read in one step: the list may change between two."""
+        return chromium.execute_script(
+            """
+            return [...document.querySelectorAll('#events > ' + arguments[0])].map((row) => ({
+              id: Number(row.dataset.id),
+              payload: (row.querySelector('.preview') ?? row.querySelector('.payload'))?.textContent,
+              isReplayed: row.matches('.replayed'),
+              isShown: row.checkVisibility(),
+              reason: row.dataset.reason,
+              count: Number(row.dataset.count),
+              text: row.textContent,
+            }))
+            """,
+            selector,
+        )
+
+    def payloads(self, selector=".event"):
+        return [row["payload"] for row in self.rows(selector)]
+
+    def wait_for_payloads(self, expected, selector=".event"):
+        try:
+            self.wait_until(lambda: self.payloads(selector) == expected, "")
+        except Exception:
+            self.assertEqual(self.payloads(selector), expected)
+
+    def wait_for_log(self, channel, count):
+        eventually(lambda: len(relay.history(channel)) >= count, f"{count} events of {channel} are in the log")
+
+    def screenshot(self, name):
+        picture = chromium.get_screenshot_as_png()
+        if SCREENSHOTS:
+            folder = pathlib.Path(SCREENSHOTS)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{name}.png").write_bytes(picture)
+        return picture
+
+    # The start screen and the way to a channel
+
+    def test_start_screen_leads_to_a_channel(self):
+        self.open()  # From here on the channel is recorded, and so known.
+        chromium.get(f"{relay.url}/")
+        known = self.wait_until(
+            lambda: [each for each in chromium.find_elements(By.CSS_SELECTOR, "#known button") if each.text == self.channel],
+            "the recorded channel is offered",
+        )
+        self.assertIn("NOTIFY", self.text("start-sql"))
+        self.screenshot("start-light")
+        known[0].click()
+        self.wait_for_state("live")
+        self.assertTrue(chromium.current_url.endswith(f"?channel={self.channel}"))
+
+    def test_channel_typed_into_the_form_survives_a_reload(self):
+        chromium.get(f"{relay.url}/")
+        self.element("channel").send_keys(self.channel)
+        self.element("connect").click()
+        self.wait_for_state("live")
+        chromium.refresh()
+        self.wait_for_state("live")
+        self.assertEqual(self.element("channel").get_property("value"), self.channel)
+        self.element("connect").click()
+        self.wait_until(lambda: self.element("start").is_displayed(), "the start screen after Disconnect")
+
+    def test_offered_sql_works_for_any_channel_name(self):
+        channel = """it's "quoted" <b>&amp; ünï/?#"""
+        self.open(channel)
+        postgres.execute(self.text("sql"))
+        self.wait_for_payloads(['{"hello": "world"}'])
+        self.assertEqual(chromium.find_elements(By.CSS_SELECTOR, "main b:not(#state)"), [])
+
+    # Live events
+
+    def test_events_appear_live_with_the_newest_on_top(self):
+        self.open()
+        postgres.notify(self.channel, "first", "second", "")
+        self.wait_for_payloads(["empty payload", "second", "first"])
+        logged = [event["id"] for event in relay.history(self.channel)]
+        self.assertEqual([row["id"] for row in self.rows()], logged[::-1])
+        self.wait_until(lambda: self.text("received") == "3", "the count of received events")
+        self.assertEqual(self.text("head"), str(logged[-1]))
+
+    def test_json_is_folded_and_opens_pretty_printed_as_it_was_written(self):
+        self.open()
+        payload = json.dumps({
+            "op": "INSERT", "big": 12345678901234567890, "row": {"name": "Paul", "tags": ["new", "beta"]}, "many": list(range(50)),
+        })
+        postgres.notify(self.channel, payload)
+        self.wait_for_payloads([payload[:240]])
+        self.assertEqual(chromium.find_elements(By.CSS_SELECTOR, "#events .body"), [])
+        chromium.find_element(By.CSS_SELECTOR, "#events .payload > summary").click()
+        body = self.wait_until(lambda: chromium.find_elements(By.CSS_SELECTOR, "#events .body"), "the open payload")[0]
+        lines = self.wait_until(
+            lambda: '"beta"' in body.text and body.text.splitlines(), "the inner objects, which are small and so open")
+        self.assertIn('"big": 12345678901234567890', lines)
+        self.assertIn('"name": "Paul"', lines)
+        self.assertIn('"many": [ 50 items ]', lines)
+        self.assertNotIn("49", lines)
+        self.screenshot("json-light")
+
+    def test_markup_in_a_payload_is_inert(self):
+        self.open()
+        markup = "<img src=x onerror=window.pwned=1><script>window.pwned=1</script>"
+        postgres.notify(self.channel, markup, json.dumps({markup: markup}), markup * 40)
+        self.wait_until(lambda: len(self.rows()) == 3, "three rows")
+        chromium.execute_script("for (const each of document.querySelectorAll('details')) each.open = true")
+        self.wait_until(lambda: len(chromium.find_elements(By.CSS_SELECTOR, "#events .body")) == 2, "two open payloads")
+        self.assertEqual(self.payloads()[2], markup)
+        self.assertEqual(chromium.find_elements(By.CSS_SELECTOR, "#events :is(img, script)"), [])
+        self.assertIsNone(chromium.execute_script("return window.pwned"))
+
+    # Filter and pause
+
+    def test_filter_finds_payloads_and_ids(self):
+        self.open()
+        postgres.notify(self.channel, "apple", "Pear", "plum")
+        self.wait_for_payloads(["plum", "Pear", "apple"])
+
+        def shown():
+            return [row["payload"] for row in self.rows() if row["isShown"]]
+
+        self.element("filter").send_keys("pea")
+        self.wait_until(lambda: shown() == ["Pear"], "only the matching payload")
+        postgres.notify(self.channel, "peach", "cherry")
+        self.wait_until(lambda: shown() == ["peach", "Pear"], "new events are filtered, too")
+        self.retype("filter", str(self.rows()[-1]["id"]))
+        self.wait_until(lambda: shown() == ["apple"], "only the event with the id")
+        self.retype("filter", "")
+        self.wait_until(lambda: len(shown()) == 5, "all of them")
+
+    def test_pause_holds_events_back_and_counts_them(self):
+        self.open()
+        postgres.notify(self.channel, "before")
+        self.wait_for_payloads(["before"])
+        self.element("pause").click()
+        postgres.notify(self.channel, "held 1", "held 2")
+        self.wait_until(lambda: "2 waiting" in self.text("pause"), "the count of waiting events")
+        self.assertEqual(self.payloads(), ["before"])
+        self.element("pause").click()
+        self.wait_for_payloads(["held 2", "held 1", "before"])
+
+    # Connection
+
+    def test_cut_and_resume_brings_exactly_what_was_missed(self):
+        self.open()
+        postgres.notify(self.channel, "seen 1", "seen 2")
+        self.wait_for_payloads(["seen 2", "seen 1"])
+        # Longer than the test needs, which ends it with the same button: no race with the clock.
+        chromium.execute_script("document.getElementById('cut').dataset.seconds = 600")
+        self.element("cut").click()
+        self.wait_for_state("cut")
+        missed = [f"missed {index}" for index in range(5)]
+        postgres.notify(self.channel, *missed)
+        self.wait_for_log(self.channel, 7)
+        self.assertEqual(self.payloads(), ["seen 2", "seen 1"])
+        self.screenshot("cut-light")
+        self.element("cut").click()
+        self.wait_for_state("live")
+        self.wait_until(lambda: self.rows(".resumed"), "the line that says what came back")
+        self.assertEqual(self.rows(".resumed")[0]["count"], 5)
+        self.assertIn("5 events came back", self.rows(".resumed")[0]["text"])
+        postgres.notify(self.channel, "after")
+        self.wait_for_payloads(["after", *missed[::-1], "seen 2", "seen 1"])
+        self.assertEqual(self.payloads(".replayed"), missed[::-1])
+        self.screenshot("resumed-light")
+
+    def test_cut_comes_back_by_itself(self):
+        self.open()
+        self.element("cut").click()
+        self.wait_until(lambda: re.fullmatch(r"back in [12]\.\d s", self.text("state-detail")), "the countdown")
+        self.wait_for_state("live")
+        self.wait_until(lambda: [row["count"] for row in self.rows(".resumed")] == [0], "the line that says so")
+
+    def test_restart_of_postgresql_is_shown_as_a_gap(self):
+        self.open()
+        postgres.notify(self.channel, "before")
+        self.wait_for_payloads(["before"])
+        postgres.restart()
+        gap = self.wait_until(lambda: self.rows(".gap[data-reason=disconnected]"), "the gap")[0]
+        self.assertIn("PostgreSQL was away", gap["text"])
+        postgres.notify(self.channel, "after")
+        self.wait_for_payloads(["after", "before"])
+        kinds = [row["payload"] or row["reason"] for row in self.rows("li")]
+        self.assertEqual(kinds[0], "after")
+        self.assertIn("disconnected", kinds[1:-1])
+        self.screenshot("gap-light")
+        chromium.refresh()
+        self.wait_for_state("live")
+        self.wait_until(lambda: self.rows(".gap[data-reason=disconnected]"), "the gap in the history")
+
+    # History
+
+    def test_older_history_loads_on_scroll(self):
+        self.open()
+        expected = [f"event {index}" for index in range(250)]
+        postgres.notify(self.channel, *expected)
+        self.wait_for_log(self.channel, 250)
+        self.open()
+        self.wait_until(lambda: self.rows(), "the newest page of history")
+        self.assertLess(len(self.rows()), 250)
+
+        def scroll_to_end():
+            chromium.execute_script("scrollTo(0, document.body.scrollHeight)")
+            return len(self.rows()) >= 250
+
+        self.wait_until(scroll_to_end, "all events after scrolling")
+        self.assertEqual(self.payloads(), expected[::-1])
+        self.wait_until(lambda: "nothing older" in self.text("end-note"), "the end of the log is named")
+        postgres.notify(self.channel, "while far down")
+        self.wait_until(lambda: "1 new" in self.text("newer"), "the way back to the top")
+        self.element("newer").click()
+        self.wait_until(lambda: chromium.execute_script("return scrollY") == 0, "the top")
+        self.wait_for_payloads(["while far down", *expected[::-1]])
+
+    # Looks
+
+    def test_light_dark_and_phone(self):
+        self.open()
+        postgres.notify(self.channel, json.dumps({"op": "INSERT", "row": {"id": 7, "name": "Paul", "active": True}}), "hello")
+        self.wait_until(lambda: len(self.rows()) == 2, "two rows")
+        light = self.screenshot("viewer-light")
+        self.emulate(scheme="dark")
+        dark = self.screenshot("viewer-dark")
+        self.assertGreater(min(first_pixel(light)), 200)
+        self.assertLess(max(first_pixel(dark)), 60)
+
+        self.element("theme").click()
+        self.assertEqual(first_pixel(self.screenshot("viewer-chosen-light")), first_pixel(light))
+        chromium.refresh()
+        self.wait_for_state("live")
+        self.assertEqual(first_pixel(chromium.get_screenshot_as_png()), first_pixel(light), "the choice is remembered")
+        chromium.execute_script("localStorage.clear()")
+
+        for scheme in ("light", "dark"):
+            self.emulate(scheme, width=360, height=780)
+            self.open()
+            self.screenshot(f"phone-{scheme}")
+            self.assertLessEqual(chromium.execute_script("return document.documentElement.scrollWidth"), 360)
+
+    def test_page_loads_nothing_but_its_own_files(self):
+        self.open()
+        loaded = chromium.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+        paths = sorted(urllib.parse.urlparse(url).path for url in loaded if url.startswith(relay.url))
+        self.assertEqual(len(paths), len(loaded), loaded)
+        self.assertEqual(paths, [f"/history/{self.channel}", "/viewer.css", "/viewer.js"])
+
+
+if __name__ == "__main__":
+    unittest.main()

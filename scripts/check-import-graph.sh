@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Holds the import graph of Sources/: a core that imports nothing, adapters that don't know one another, and each
+# outside library behind one adapter. The compiler checks that a target imports only what Package.swift gives it; this
+# checks that Package.swift doesn't give it more than the design allows.
+#
+#   scripts/check-import-graph.sh [FOLDER]     default: Sources, beside this script's folder
+set -euo pipefail
+
+root=${1:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/Sources}
+readonly root
+
+# Part of every Swift toolchain and free of I/O.
+readonly standard_library='^(Swift|Synchronization)$'
+
+# Own modules that a target may import. What is not listed may import none.
+allowed_own_modules() {
+    case $1 in
+    RelayPostgres) echo RelayCore RelayThreads ;;
+    RelaySQLite) echo RelayCore RelayThreads RelayMigrations ;;
+    RelayHTTP) echo RelayCore RelayAssets ;;
+    RelayObservability) echo RelayCore ;;
+    EventRelay) echo RelayCore RelayHTTP RelayObservability RelayPostgres RelaySQLite ;;
+    esac
+}
+
+# The only target that may import an outside module; nothing where any may.
+owner_of() {
+    case $1 in
+    NIO*) echo RelayHTTP ;;
+    CLibpq) echo RelayPostgres ;;
+    CSQLite) echo RelaySQLite ;;
+    esac
+}
+
+# Attributes and an access level may stand before `import`, and the kind of a declaration after it.
+readonly attribute='@[A-Za-z_]+(\([^)]*\))?[[:space:]]+'
+readonly access='(public|package|internal|fileprivate|private)[[:space:]]+'
+readonly kind='(struct|class|enum|protocol|func|var|let|typealias|actor)[[:space:]]+'
+readonly import="^[[:space:]]*($attribute)*($access)?import[[:space:]]+($kind)?([A-Za-z_0-9]+)"
+
+# A line "FILE:LINE MODULE" for each import, FILE from the target's folder on.
+imports() {
+    (cd "$root" && grep -rnE --include='*.swift' "$import" -- *) |
+        while IFS=: read -r file line statement; do
+            [[ $statement =~ $import ]] && echo "$file:$line ${BASH_REMATCH[-1]}"
+        done
+}
+
+violation() {
+    echo "Sources/$1: $2" >&2
+    violations=$((violations + 1))
+}
+
+check_import() {
+    local place=$1 module=$2 target=${1%%/*} owner
+    if [[ $target == RelayCore && ! $module =~ $standard_library ]]; then
+        violation "$place" "RelayCore imports $module; the core imports nothing but the standard library"
+        return
+    fi
+    if [[ $module =~ ^(Relay[A-Za-z]*|EventRelay)$ && " $(allowed_own_modules "$target") " != *" $module "* ]]; then
+        violation "$place" "$target must not import $module"
+        return
+    fi
+    owner=$(owner_of "$module")
+    if [[ -n $owner && $target != "$owner" ]]; then
+        violation "$place" "$target imports $module, which belongs to $owner alone"
+    fi
+}
+
+[[ -d $root ]] || {
+    echo "check-import-graph: no folder $root" >&2
+    exit 1
+}
+
+violations=0
+count=0
+while read -r place module; do
+    count=$((count + 1))
+    check_import "$place" "$module"
+done < <(imports)
+
+if ((count == 0)); then
+    echo "Import graph: found no import in $root, so nothing was checked." >&2
+    exit 1
+fi
+if ((violations > 0)); then
+    echo "Import graph: $violations of $count imports break it." >&2
+    exit 1
+fi
+echo "Import graph: $count imports, all as designed."
