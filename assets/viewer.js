@@ -378,13 +378,10 @@ function eventRow({ id, time, replayed, ...event }) {
 }
 
 function gapRow(gap) {
-  // An id is the microsecond at which it was given, or a little more.
-  const [from, to] = [gap.after, gap.before].map((id) => (id ? localTime(new Date(id / 1000)) : 'the beginning'));
   return el('li', { class: 'gap', 'data-reason': gap.reason },
     el('b', {}, GAPS[gap.reason] ?? `Gap: ${gap.reason}`),
     el('span', {}, Number.isInteger(gap.lost) ? `${count(gap.lost, 'event')} lost` : 'events may be missing'),
-    el('span', { class: 'range' }, `${from} to ${to}`),
-    el('span', { class: 'id' }, `ids between ${gap.after} and ${gap.before}`));
+    el('span', { class: 'id' }, `between ${gap.after} and ${gap.before}`));
 }
 
 function resumedRow({ events, gaps, away }) {

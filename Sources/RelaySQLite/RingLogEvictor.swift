@@ -54,7 +54,7 @@ final class RingLogEvictor {
         self.countByChannel = [:]
         self.touchedChannels = []
         guard self.retention.maximumEventsPerChannel != nil else { return }
-        try self.connection.prepare("SELECT channel_id, count(*) FROM event GROUP BY channel_id").forEach { row in
+        try self.connection.prepare("SELECT channel_id, count(*) FROM event GROUP BY channel_id").eachRow { row in
             self.countByChannel[row.integer(0)] = Int(row.integer(1))
             self.touchedChannels.insert(row.integer(0))
             return true
@@ -102,7 +102,7 @@ final class RingLogEvictor {
         guard let maximumAge = self.retention.maximumAge else { return }
         let oldestKept = now.microseconds - maximumAge.microseconds
         var aged = 0
-        try self.connection.prepare("SELECT id - ahead FROM event ORDER BY id LIMIT \(Self.agedAtOnce)").forEach {
+        try self.connection.prepare("SELECT id - ahead FROM event ORDER BY id LIMIT \(Self.agedAtOnce)").eachRow {
             row in
             guard row.integer(0) < oldestKept else { return false }
             aged += 1
@@ -113,7 +113,7 @@ final class RingLogEvictor {
 
     private func evictOldest(_ number: Int) throws {
         var evicted: [(channel: Int64, count: Int, through: EventID)] = []
-        try self.evictedByChannel.forEach {
+        try self.evictedByChannel.eachRow {
             $0.bind(1, Int64(number))
         } row: { row in
             evicted.append((row.integer(0), Int(row.integer(1)), row.id(2)))

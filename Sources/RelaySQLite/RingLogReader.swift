@@ -209,13 +209,13 @@ final class RingLogReader {
         }
         var bytes = 0
         var events: [LogEntry] = []
-        try (ascending ? self.events.ascending : self.events.descending).forEach(bind) { row in
+        try (ascending ? self.events.ascending : self.events.descending).eachRow(bind) { row in
             events.append(.event(Self.event(row, of: channel)))
             bytes += Int(row.byteCount(2))
             return bytes < maximumBytes
         }
         var gaps: [LogEntry] = []
-        try (ascending ? self.gaps.ascending : self.gaps.descending).forEach(bind) { row in
+        try (ascending ? self.gaps.ascending : self.gaps.descending).eachRow(bind) { row in
             gaps.append(.gap(Self.gap(row, of: channel)))
             return true
         }
@@ -266,7 +266,7 @@ final class RingLogReader {
             SELECT name, max(used, coalesce((SELECT max(id) FROM event WHERE channel_id = channel.id), 0))
             FROM channel WHERE recording = 1 ORDER BY name
             """
-        try self.connection.prepare(select).forEach { row in
+        try self.connection.prepare(select).eachRow { row in
             if let name = try? ChannelName(row.text(0)) {
                 channels.append(RecordedChannel(name: name, used: Timestamp(microseconds: row.integer(1))))
             }

@@ -101,7 +101,7 @@ final class RingLogStatements {
     func forgetUnusedChannels() throws -> [ChannelName] {
         var names: [ChannelName] = []
         let unused = "recording = 0 AND NOT EXISTS (SELECT 1 FROM event WHERE channel_id = channel.id)"
-        try self.connection.prepare("SELECT name FROM channel WHERE \(unused)").forEach { row in
+        try self.connection.prepare("SELECT name FROM channel WHERE \(unused)").eachRow { row in
             if let name = try? ChannelName(row.text(0)) { names.append(name) }
             return true
         }

@@ -38,7 +38,7 @@ final class RingLogWriter {
 
     private static func channels(_ connection: SQLiteConnection) throws -> [ChannelName: ChannelRow] {
         var channels: [ChannelName: ChannelRow] = [:]
-        try connection.prepare("SELECT name, id, recording FROM channel").forEach { row in
+        try connection.prepare("SELECT name, id, recording FROM channel").eachRow { row in
             if let name = try? ChannelName(row.text(0)) {
                 channels[name] = ChannelRow(rowID: row.integer(1), isRecording: row.integer(2) == 1)
             }

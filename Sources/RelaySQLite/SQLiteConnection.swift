@@ -91,11 +91,11 @@ final class SQLiteStatement {
 
     /// Runs it to its end for its effect.
     func run(_ bind: (SQLiteStatement) -> Void = { _ in }) throws {
-        try self.forEach(bind) { _ in true }
+        try self.eachRow(bind) { _ in true }
     }
 
     /// Runs it until `row` returns false or no row is left.
-    func forEach(
+    func eachRow(
         _ bind: (SQLiteStatement) -> Void = { _ in },
         row: (SQLiteStatement) -> Bool
     ) throws {
@@ -117,7 +117,7 @@ final class SQLiteStatement {
         value: (SQLiteStatement) -> Value
     ) throws -> Value? {
         var result: Value?
-        try self.forEach(bind) { row in
+        try self.eachRow(bind) { row in
             result = value(row)
             return false
         }
