@@ -1,0 +1,42 @@
+import Foundation
+import RelayTestSupport
+
+/// What most end-to-end tests need: a database, a folder and a relay that listens.
+struct World {
+    let folder: TemporaryFolder
+    let database: String
+    let relay: RelayProcess
+    let sql: SQLSession
+
+    init(encoding: String = "UTF8", environment: [String: String] = [:]) async throws {
+        self.folder = try TemporaryFolder()
+        self.database = try await EphemeralPostgres.shared.get().makeDatabase(encoding: encoding)
+        self.sql = try SQLSession(self.database)
+        self.relay = try await RelayProcess.startListening(
+            database: self.database, folder: self.folder.path, environment: environment)
+    }
+
+    func connect(_ target: String, headers: [String] = []) async throws -> WebSocketTestClient {
+        try await WebSocketTestClient.connect(port: self.relay.port, target, headers: headers)
+    }
+
+    func get(_ target: String) async throws -> HTTPTestClient.Response {
+        try await HTTPTestClient.get(target, port: self.relay.port)
+    }
+
+    func history(_ target: String) async throws -> HistoryAnswer {
+        try HistoryAnswer(parsing: try await self.get(target).body)
+    }
+}
+
+/// How large the random tests are, and from which seed: EVENTRELAY_TEST_SIZE multiplies, EVENTRELAY_TEST_SEED repeats.
+enum RandomTests {
+    static let size = Int(ProcessInfo.processInfo.environment["EVENTRELAY_TEST_SIZE"] ?? "") ?? 1
+
+    static func generator(_ test: String) -> SeededGenerator {
+        let given = UInt64(ProcessInfo.processInfo.environment["EVENTRELAY_TEST_SEED"] ?? "")
+        let seed = given ?? UInt64.random(in: 0..<1_000_000)
+        print("\(test): EVENTRELAY_TEST_SEED=\(seed)")
+        return SeededGenerator(seed: seed)
+    }
+}

@@ -1,0 +1,38 @@
+import RelayCore
+import RelayTestSupport
+import Testing
+
+struct ChannelNameTests {
+    @Test(
+        arguments: [
+            "a", "people", "People", "my.channel", "with space", "größe", "通知", "🐘", "a\"b", "'; DROP TABLE x; --",
+            "a/b", "%41", "\u{1}", "*", String(repeating: "x", count: 63), String(repeating: "é", count: 31) + "x",
+        ]
+    )
+    func `up to 63 bytes of anything but NUL are a name, as they are`(text: String) throws {
+        #expect(try ChannelName(text).text == text)
+    }
+
+    @Test(
+        arguments: [
+            ("", .empty), ("\0", .containsNUL), ("a\0b", .containsNUL),
+            (String(repeating: "x", count: 64), .tooLong(bytes: 64)),
+            (String(repeating: "é", count: 32), .tooLong(bytes: 64)),
+            (String(repeating: "🐘", count: 16), .tooLong(bytes: 64)),
+            (String(repeating: "\0", count: 64), .containsNUL),
+        ] as [(String, InvalidChannelName)]
+    )
+    func `other texts are refused with what to change`(text: String, error: InvalidChannelName) {
+        #expect(throws: error) { try ChannelName(text) }
+        #expect(error.description.hasPrefix("the channel name "))
+    }
+
+    @Test func `case counts`() {
+        #expect("People" as ChannelName != "people")
+    }
+
+    @Test func `the sentence about a long name has its length and the limit`() {
+        #expect(InvalidChannelName.tooLong(bytes: 70).description.contains("70 bytes"))
+        #expect(InvalidChannelName.tooLong(bytes: 70).description.contains("63"))
+    }
+}

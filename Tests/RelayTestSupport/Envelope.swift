@@ -1,0 +1,37 @@
+import Foundation
+
+/// A message of the enveloped protocol as a client reads it.
+package struct Envelope: Decodable, Sendable, Hashable {
+    package let type: String
+    package let id: Int64
+    package let channel: String?
+    package let time: String?
+    package let payload: String?
+    package let payload_base64: String?
+    package let log: String?
+    package let after: Int64?
+    package let before: Int64?
+    package let lost: Int?
+    package let reason: String?
+
+    package init(parsing text: String) throws {
+        self = try JSONDecoder().decode(Envelope.self, from: Data(text.utf8))
+    }
+}
+
+/// The answer of `/history`.
+package struct HistoryAnswer: Decodable, Sendable {
+    package let channel: String
+    package let events: [Envelope]
+    package let oldest: Int64?
+    package let newest: Int64?
+    package let head: Int64
+    package let floor: Int64
+    package let has_more: Bool
+    package let recording: Bool
+    package let recorded_since: String?
+
+    package init(parsing text: String) throws {
+        self = try JSONDecoder().decode(HistoryAnswer.self, from: Data(text.utf8))
+    }
+}

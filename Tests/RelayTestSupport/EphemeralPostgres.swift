@@ -1,0 +1,118 @@
+import Foundation
+import Synchronization
+
+/// A real PostgreSQL server of the tests' own, in a temporary folder, reached by its Unix socket.
+///
+/// It ends with the test process, however that ends: a caretaker waits for the end of a pipe that the process holds.
+package final class EphemeralPostgres: Sendable {
+    private let folder: TemporaryFolder
+    private let programs: String
+    private let caretaker: Mutex<Caretaker?>
+    private let databases = Mutex(0)
+
+    /// The server that all tests share which don't stop it. Each takes a database of its own, as NOTIFY stays within one.
+    package static let shared = Result { try EphemeralPostgres() }
+
+    /// - Throws: if no server is installed or it doesn't start; says which.
+    package init() throws {
+        self.folder = try TemporaryFolder()
+        self.programs = try Self.findPrograms()
+        self.caretaker = Mutex(nil)
+        let data = self.folder.file("data")
+        try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
+        if geteuid() == 0 { try runToEnd("/bin/chown", ["postgres", self.folder.path, data]) }
+        try self.runProgram(
+            "initdb", ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"])
+        let settings = """
+            listen_addresses = ''
+            unix_socket_directories = '\(self.folder.path)'
+            fsync = off
+            max_connections = 200
+            """
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: data + "/postgresql.conf"))
+        try file.seekToEnd()
+        try file.write(contentsOf: Data(settings.utf8))
+        try file.close()
+        try self.start()
+        try self.installCaretaker()
+    }
+
+    deinit {
+        // The caretaker sees the pipe's end and stops the server.
+        self.caretaker.withLock { $0 = nil }
+    }
+
+    package func start() throws {
+        try self.control(["start", "-l", self.folder.file("server.log")])
+    }
+
+    package func stop(mode: String = "fast") throws {
+        try self.control(["stop", "-m", mode])
+    }
+
+    /// Makes a database and returns its URL.
+    package func makeDatabase(encoding: String = "UTF8") async throws -> String {
+        let name = self.databases.withLock { count in
+            count += 1
+            return "test_\(count)"
+        }
+        try await SQLSession(self.url("postgres")).run(
+            "CREATE DATABASE \(name) TEMPLATE template0 ENCODING '\(encoding)'")
+        return self.url(name)
+    }
+
+    package func url(_ database: String) -> String {
+        "postgresql:///\(database)?host=\(self.folder.path)&user=postgres"
+    }
+
+    private func control(_ arguments: [String]) throws {
+        try self.runProgram("pg_ctl", ["-D", self.folder.file("data"), "-w", "-s"] + arguments)
+    }
+
+    private func runProgram(_ name: String, _ arguments: [String]) throws {
+        let program = "\(self.programs)/\(name)"
+        // The server refuses to run as root.
+        if geteuid() == 0 {
+            try runToEnd("/sbin/runuser", ["-u", "postgres", "--", program] + arguments)
+        } else {
+            try runToEnd(program, arguments)
+        }
+    }
+
+    private func installCaretaker() throws {
+        let user = geteuid() == 0 ? "/sbin/runuser -u postgres -- " : ""
+        let data = self.folder.file("data")
+        let script =
+            "trap '' INT TERM; cat > /dev/null; \(user)\(self.programs)/pg_ctl -D \(data) -s -m immediate stop; "
+            + "rm -rf \(self.folder.path)"
+        let pipe = try Caretaker(script: script)
+        self.caretaker.withLock { $0 = pipe }
+    }
+
+    private static func findPrograms() throws -> String {
+        let root = "/usr/lib/postgresql"
+        let versions = ((try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []).compactMap(Int.init)
+        for version in versions.sorted(by: >) {
+            let folder = "\(root)/\(version)/bin"
+            if FileManager.default.isExecutableFile(atPath: folder + "/initdb") { return folder }
+        }
+        throw CommandFailure(command: "find \(root)", output: "no PostgreSQL server is installed")
+    }
+}
+
+/// A shell that waits for the end of a pipe, which this value holds open, and then runs its script.
+private final class Caretaker: Sendable {
+    private let holding: Int32
+    private let shell: ChildProcess
+
+    init(script: String) throws {
+        let (reading, writing) = try makePipe()
+        defer { close(reading) }
+        self.holding = writing
+        self.shell = try ChildProcess("/bin/sh", ["-c", script], input: reading)
+    }
+
+    deinit {
+        close(self.holding)
+    }
+}

@@ -1,0 +1,157 @@
+package import RelayCore
+import Synchronization
+
+/// A log in memory that keeps everything: for tests of what stands on a log, and a model to hold real ones against.
+/// It passes those parts of the contract that have nothing to do with retention.
+package final class MemoryEventLog: EventLog {
+    fileprivate struct Channel {
+        var isRecording = false
+        var recordedFrom = EventID.zero
+        var recordedUntil = EventID.zero
+        var since = Timestamp(microseconds: 0)
+        var used: Timestamp
+    }
+
+    fileprivate struct State {
+        var entries: [LogEntry] = []
+        var last: EventID
+        var channels: [ChannelName: Channel] = [:]
+    }
+
+    package let identity: LogIdentity
+    private let clock: ServerClock
+    private let state: Mutex<State>
+
+    /// - Parameters:
+    ///   - isNew: whether no relay ran on it before.
+    ///   - recorded: channels of an earlier run.
+    package init(clock: ServerClock, isNew: Bool = true, wasClean: Bool = true, recorded: [RecordedChannel] = []) {
+        let beginning = EventID(clock.now().microseconds)
+        let last = wasClean ? beginning : EventID(beginning.rawValue + 1_000_000)
+        self.identity = LogIdentity(
+            logID: "memory",
+            beginsAfter: beginning,
+            last: last,
+            lastFound: beginning,
+            isNew: isNew,
+            wasClean: wasClean
+        )
+        self.clock = clock
+        var state = State(last: last)
+        for channel in recorded { state.channels[channel.name] = Channel(isRecording: true, used: channel.used) }
+        self.state = Mutex(state)
+    }
+
+    /// All that is in the log, of all channels.
+    package var entries: [LogEntry] { self.state.withLock { $0.entries } }
+
+    package func append(_ writes: [LogWrite], expecting last: EventID) async throws -> AppendOutcome {
+        let now = self.clock.now()
+        return self.state.withLock { state in
+            guard state.last == last else { return .conflict(last: state.last) }
+            let entries = writes.compactMap { state.entry(for: $0, at: now) }
+            state.entries.append(contentsOf: entries)
+            return .appended(AppendedBatch(after: last, last: state.last, entries: entries, evictedThrough: .zero))
+        }
+    }
+
+    package func read(
+        _ channel: ChannelName,
+        after: EventID,
+        through: EventID,
+        limit: Int
+    ) async throws -> LogPage {
+        let entries = self.state.withLock { $0.told(of: channel, after: after, before: through.next) }
+        let page = Array(entries.prefix(limit))
+        let atEnd = page.count == entries.count
+        return LogPage(entries: page, next: atEnd ? through : page[page.count - 1].id, atEnd: atEnd)
+    }
+
+    package func history(_ query: HistoryQuery) async throws -> HistoryPage {
+        self.state.withLock { state in
+            let channel = query.channel
+            let (after, before) = (query.after ?? .zero, query.before ?? EventID.limit)
+            let entries = state.told(of: channel, after: after, before: before)
+            let events = state.entries.compactMap(\.event).filter { $0.channel == channel }
+            let recording = state.channels[channel].flatMap { $0.isRecording ? $0.since : nil }
+            return HistoryPage(
+                entries: Array(query.isForward ? entries.prefix(query.limit) : entries.suffix(query.limit)),
+                hasMore: entries.count > query.limit,
+                positions: ChannelPositions(
+                    oldest: events.first?.id,
+                    newest: events.last?.id,
+                    floor: .zero,
+                    recordedSince: recording
+                )
+            )
+        }
+    }
+
+    package func tick() async throws {}
+
+    package func recordedChannels() async throws -> [RecordedChannel] {
+        self.state.withLock { state in
+            state.channels.filter(\.value.isRecording).sorted { $0.key.text < $1.key.text }
+                .map { RecordedChannel(name: $0.key, used: $0.value.used) }
+        }
+    }
+
+    package func close() async throws {}
+}
+
+extension MemoryEventLog.State {
+    fileprivate mutating func entry(for write: LogWrite, at now: Timestamp) -> LogEntry? {
+        switch write {
+        case .event(let notification):
+            let channel = notification.channel
+            self.channels[channel, default: .init(used: now)].used = now
+            return .event(Event(id: self.nextID(now), channel: channel, time: now, payload: notification.payload))
+        case .gap(let reason, let after):
+            return self.gap(nil, after: after ?? self.last, reason, at: now)
+        case .recordingStarted(let name):
+            var channel = self.channels[name] ?? .init(used: now)
+            if channel.isRecording { return nil }
+            let gap = self.gap(name, after: channel.recordedUntil, .unrecorded, at: now)
+            channel.isRecording = true
+            channel.since = now
+            channel.used = now
+            if channel.recordedFrom == .zero { channel.recordedFrom = self.last }
+            self.channels[name] = channel
+            return gap
+        case .recordingStopped(let name):
+            self.channels[name]?.isRecording = false
+            self.channels[name]?.recordedUntil = self.last
+            return nil
+        }
+    }
+
+    private mutating func nextID(_ now: Timestamp) -> EventID {
+        self.last = max(self.last.next, EventID(now.microseconds))
+        return self.last
+    }
+
+    private mutating func gap(
+        _ channel: ChannelName?,
+        after: EventID,
+        _ reason: Gap.Reason,
+        at now: Timestamp
+    ) -> LogEntry {
+        let id = self.nextID(now)
+        return .gap(Gap(id: id, channel: channel, after: after, before: id.next, reason: reason))
+    }
+
+    /// What a cursor at `after` is told of a channel.
+    fileprivate func told(of name: ChannelName, after: EventID, before: EventID) -> [LogEntry] {
+        guard let channel = self.channels[name] else { return [] }
+        return self.entries.filter { entry in
+            guard after < entry.id, entry.id < before else { return false }
+            switch entry {
+            case .event(let event): return event.channel == name
+            case .gap(let gap) where gap.channel == nil: return gap.id > channel.recordedFrom
+            case .gap(let gap):
+                let isBeginning = gap.reason == .unrecorded && gap.after == .zero
+                return gap.channel == name && !(isBeginning && after == .zero)
+            }
+        }
+    }
+}

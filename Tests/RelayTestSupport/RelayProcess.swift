@@ -1,0 +1,102 @@
+import Foundation
+import Synchronization
+
+/// The program as its users start it: a process, its environment, its log.
+package final class RelayProcess: Sendable {
+    private let process: ChildProcess
+    private let seen = Mutex<[String]>([])
+    private let portSeen = Mutex(0)
+
+    /// The binary that was built together with the tests.
+    package static let binary: String = {
+        if let path = ProcessInfo.processInfo.environment["PG_EVENTRELAY"] { return path }
+        let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        return tests.deletingLastPathComponent().appendingPathComponent("pg_eventrelay").path
+    }()
+
+    /// - Parameter environment: all of it; nothing is inherited.
+    package init(_ arguments: [String] = [], environment: [String: String] = [:], folder: String = "/tmp") throws {
+        self.process = try ChildProcess(
+            Self.binary, arguments, environment: environment, folder: folder, readsOutput: true)
+    }
+
+    deinit {
+        self.kill()
+    }
+
+    /// A relay on a free port with its log in `folder`, ready to serve.
+    package static func start(
+        database: String, folder: String, environment: [String: String] = [:], arguments: [String] = []
+    ) async throws -> RelayProcess {
+        let defaults = ["DATABASE_URL": database, "ES_HTTPPORT": "0", "ES_HTTPHOST": "127.0.0.1", "ES_LOGPATH": folder + "/log.db"]
+        let relay = try RelayProcess(
+            arguments, environment: defaults.merging(environment) { $1 }, folder: folder)
+        try await relay.waitForPort()
+        return relay
+    }
+
+    /// The same, and listening to PostgreSQL.
+    package static func startListening(
+        database: String, folder: String, environment: [String: String] = [:], arguments: [String] = []
+    ) async throws -> RelayProcess {
+        let relay = try await self.start(
+            database: database, folder: folder, environment: environment, arguments: arguments)
+        try await relay.waitForLog("listening to PostgreSQL")
+        return relay
+    }
+
+    package var port: Int { self.portSeen.withLock { $0 } }
+
+    private func waitForPort() async throws {
+        let line = try await self.waitForLog("] serving")
+        let port = line.split(separator: " ").first { $0.hasPrefix("port=") }?.dropFirst(5)
+        self.portSeen.withLock { $0 = port.flatMap { Int($0) } ?? 0 }
+    }
+
+    /// Waits for a line that contains `text`, among those written since start and not matched by an earlier call.
+    @discardableResult
+    package func waitForLog(_ text: String) async throws -> String {
+        let earlier = self.seen.withLock { seen -> String? in
+            guard let index = seen.firstIndex(where: { $0.contains(text) }) else { return nil }
+            return seen.remove(at: index)
+        }
+        if let earlier { return earlier }
+        while let line = try await self.process.lines.next() {
+            if line.contains(text) { return line }
+            self.seen.withLock { $0.append(line) }
+        }
+        throw LogEnded(expected: text, lines: self.seen.withLock { $0 })
+    }
+
+    /// Everything written so far that `waitForLog` did not return.
+    package func log() -> [String] {
+        self.seen.withLock { seen in
+            seen.append(contentsOf: self.process.lines.takeAll())
+            return seen
+        }
+    }
+
+    package func signal(_ number: Int32) { self.process.signal(number) }
+
+    package func kill() { self.process.signal(SIGKILL) }
+
+    /// Waits for the end: the exit status, or 128 and the signal's number. Once.
+    package func exitStatus() async throws -> Int32 { try await self.process.exitStatus() }
+
+    package var residentKiB: Int { self.process.residentKiB }
+
+    /// Ends it as an operator does, and waits.
+    package func stop() async throws -> Int32 {
+        self.signal(SIGTERM)
+        return try await self.exitStatus()
+    }
+}
+
+package struct LogEnded: Error, CustomStringConvertible {
+    package let expected: String
+    package let lines: [String]
+
+    package var description: String {
+        "the relay ended without writing '\(self.expected)'. It wrote:\n" + self.lines.joined(separator: "\n")
+    }
+}

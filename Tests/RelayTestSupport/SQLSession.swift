@@ -1,0 +1,69 @@
+import CLibpq
+import RelayThreads
+
+/// A connection by which a test publishes and asks, on a thread of its own.
+package final class SQLSession: Sendable {
+    private let connection: ThreadOwned<Connection>
+
+    /// - Throws: `SQLFailure`.
+    package init(_ url: String) throws {
+        self.connection = ThreadOwned(try Connection(url))
+    }
+
+    /// Runs statements; the rows of the last one.
+    @discardableResult
+    package func run(_ sql: String) async throws -> [[String?]] {
+        try await self.connection.perform { try $0.run(sql) }
+    }
+
+    /// Runs one statement after the other, each in a transaction of its own.
+    package func runEach(_ statements: [String]) async throws {
+        try await self.connection.perform { connection in
+            for sql in statements { _ = try connection.run(sql) }
+        }
+    }
+
+    package func notify(_ channel: String, _ payload: String) async throws {
+        try await self.run("SELECT pg_notify(\(Self.literal(channel)), \(Self.literal(payload)))")
+    }
+
+    package static func literal(_ text: String) -> String {
+        "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+    }
+
+    private final class Connection {
+        private let handle: OpaquePointer
+
+        init(_ url: String) throws {
+            guard let handle = PQconnectdb(url) else { throw SQLFailure(message: "out of memory") }
+            guard PQstatus(handle) == CONNECTION_OK else {
+                defer { PQfinish(handle) }
+                throw SQLFailure(message: String(cString: PQerrorMessage(handle)))
+            }
+            PQsetNoticeReceiver(handle, { _, _ in }, nil)
+            self.handle = handle
+        }
+
+        deinit { PQfinish(self.handle) }
+
+        func run(_ sql: String) throws -> [[String?]] {
+            let result = PQexec(self.handle, sql)
+            defer { PQclear(result) }
+            let status = PQresultStatus(result)
+            guard status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK else {
+                throw SQLFailure(message: String(cString: PQerrorMessage(self.handle)))
+            }
+            return (0..<PQntuples(result)).map { row in
+                (0..<PQnfields(result)).map { column in
+                    PQgetisnull(result, row, column) == 1 ? nil : String(cString: PQgetvalue(result, row, column))
+                }
+            }
+        }
+    }
+}
+
+package struct SQLFailure: Error, CustomStringConvertible {
+    package let message: String
+
+    package var description: String { self.message }
+}
