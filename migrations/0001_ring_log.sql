@@ -9,7 +9,6 @@ CREATE TABLE meta (
     log_id            TEXT    NOT NULL,             -- random name given at creation; tells one log from another
     begins_after      INTEGER NOT NULL,             -- every id of this log is greater
     high_water        INTEGER NOT NULL,             -- no id above it was ever given; after a clean stop, the newest id
-    forgotten_through INTEGER NOT NULL DEFAULT 0,   -- what lay at or below it may be forgotten without a floor of its own
     clean             INTEGER NOT NULL DEFAULT 0    -- 1 after a clean stop
 );
 
@@ -20,7 +19,6 @@ CREATE TABLE channel (
     recorded_from   INTEGER NOT NULL DEFAULT 0,     -- id at which it was recorded for the first time
     recorded_until  INTEGER NOT NULL DEFAULT 0,     -- newest id of the log when the recording was last given up
     since           INTEGER NOT NULL DEFAULT 0,     -- when the present recording began, microseconds since 1970
-    used            INTEGER NOT NULL DEFAULT 0,     -- when it was last asked for, microseconds since 1970
     evicted_through INTEGER NOT NULL DEFAULT 0,     -- the floor: highest id evicted
     evicted         INTEGER NOT NULL DEFAULT 0      -- how many were evicted
 );

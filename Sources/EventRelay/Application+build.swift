@@ -123,8 +123,13 @@ private struct PipelineService: Service, CustomStringConvertible {
                 throw error
             }
         }
-        try await self.log.close()
-        self.logger.info("the log is closed")
+        do {
+            try await self.log.close()
+            self.logger.info("the log is closed")
+        } catch {
+            // Nothing is lost: the next start finds an unclean log and goes on above its high water mark.
+            self.logger.warning("the log could not be closed cleanly", metadata: ["reason": "\(error)"])
+        }
     }
 }
 

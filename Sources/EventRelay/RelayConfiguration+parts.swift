@@ -32,6 +32,7 @@ extension RelayConfiguration {
             maximumClients: self.maxClients,
             channelPatterns: self.channels,
             assets: assets,
+            hasOwnAssets: self.assetsPath != nil,
             version: Version.current
         )
     }

@@ -33,9 +33,13 @@ enum SystemExitCode {
 }
 
 extension RingLogOpenError: ExitCodeProviding {
-    /// Another relay that holds the log may go away; everything else has to be set right.
+    /// Another program that holds the log may go away; everything else has to be set right.
     var exitCode: Int32 {
-        if case .heldByAnother = self { SystemExitCode.temporaryFailure } else { SystemExitCode.configuration }
+        switch self {
+        case .heldByAnother, .busy: SystemExitCode.temporaryFailure
+        case .noFolder, .notWritable, .notADatabase, .foreignDatabase, .newerSchema, .damaged:
+            SystemExitCode.configuration
+        }
     }
 }
 

@@ -33,6 +33,18 @@ extension InvalidChannelName: CustomStringConvertible {
     }
 }
 
+extension ChannelName {
+    // Names are equal when their bytes are, as in PostgreSQL. Swift's String takes "é" and "e" with a combining accent
+    // for the same.
+    package static func == (left: ChannelName, right: ChannelName) -> Bool {
+        left.text.utf8.elementsEqual(right.text.utf8)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        for byte in self.text.utf8 { hasher.combine(byte) }
+    }
+}
+
 extension ChannelName: CustomStringConvertible {
     package var description: String { self.text }
 }

@@ -29,31 +29,18 @@ package struct ChannelRegistry: Sendable {
         self.allowed.contains { $0.matches(channel) }
     }
 
-    /// What to do with the channels of an earlier run, and which to ask the source for at start.
-    /// - Returns: `listen`: all channels to listen to; `forget`: recorded earlier and not allowed any more.
-    package mutating func started(
-        recorded: [RecordedChannel],
-        at now: Timestamp
-    ) -> (listen: [ChannelName], forget: [ChannelName]) {
-        var forget: [ChannelName] = []
-        for glob in self.allowed {
-            if let name = glob.literal {
-                self.channels[name] = Channel(isNamed: true, isListening: false, subscribers: 0, used: now)
-            }
+    /// Takes up the channels that are named, and those recorded earlier that are still allowed.
+    /// - Returns: all channels to listen to, by name.
+    package mutating func started(recorded: [ChannelName], at now: Timestamp) -> [ChannelName] {
+        func channel(isNamed: Bool) -> Channel {
+            Channel(isNamed: isNamed, isListening: false, subscribers: 0, used: now)
         }
-        for channel in recorded where self.channels[channel.name] == nil {
-            if self.isAllowed(channel.name) && self.channels.count < self.maximumChannels {
-                self.channels[channel.name] = Channel(
-                    isNamed: false,
-                    isListening: false,
-                    subscribers: 0,
-                    used: channel.used
-                )
-            } else {
-                forget.append(channel.name)
-            }
+        for name in self.allowed.compactMap(\.literal) { self.channels[name] = channel(isNamed: true) }
+        for name in recorded where self.channels[name] == nil {
+            guard self.isAllowed(name), self.channels.count < self.maximumChannels else { continue }
+            self.channels[name] = channel(isNamed: false)
         }
-        return (self.channels.keys.sorted { $0.text < $1.text }, forget)
+        return self.names
     }
 
     package enum RequestAction: Equatable {
@@ -88,6 +75,11 @@ package struct ChannelRegistry: Sendable {
         self.channels[name]?.isListening = true
     }
 
+    /// The source can't listen to it: those who wait are refused, and it is forgotten.
+    package mutating func refused(_ name: ChannelName) {
+        self.channels[name] = nil
+    }
+
     package mutating func disconnected() {
         for name in self.channels.keys { self.channels[name]?.isListening = false }
     }
@@ -115,6 +107,8 @@ package struct ChannelRegistry: Sendable {
 package enum ChannelRefusal: Error, Equatable, Sendable {
     case notAllowed(ChannelName)
     case tooManyChannels(limit: Int)
+    /// PostgreSQL refuses to listen to it.
+    case impossible(ChannelName)
 }
 
 extension ChannelRefusal: CustomStringConvertible {
@@ -124,6 +118,8 @@ extension ChannelRefusal: CustomStringConvertible {
             "requested channel '\(channel)' is not allowed"
         case .tooManyChannels(let limit):
             "\(limit) channels are recorded already, which is the limit (MaxChannels): use one of them, or come back later"
+        case .impossible(let channel):
+            "PostgreSQL can't listen to a channel named '\(channel)': its encoding may lack a character. Use another name"
         }
     }
 }

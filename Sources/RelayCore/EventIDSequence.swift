@@ -15,7 +15,7 @@ package struct EventIDSequence: Sendable {
     package static let reservedCount: Int64 = 1_000_000
     /// A new log begins so far ahead of the clock. Ids run ahead of the clock after unclean stops; if the file is lost
     /// then, the new one must still start above every id of the old one.
-    package static let newLogMargin = Duration.seconds(60)
+    package static let newLogMargin = Duration.seconds(20)
 
     package init(last: EventID, highWater: EventID) {
         precondition(last <= highWater, "ids were given above the high water mark")

@@ -29,7 +29,7 @@ package protocol EventLog: Sendable {
     func tick() async throws
 
     /// The channels that were being recorded when the log was last open, or are now.
-    func recordedChannels() async throws -> [RecordedChannel]
+    func recordedChannels() async throws -> [ChannelName]
 
     /// Stops cleanly: what was appended is on disk, and the next start goes on with the next id.
     func close() async throws
@@ -77,6 +77,14 @@ package enum LogWrite: Sendable {
     case recordingStarted(ChannelName)
     /// The channel is not LISTENed any more.
     case recordingStopped(ChannelName)
+    /// No other channel is LISTENed.
+    case recordingOnly(Set<ChannelName>)
+}
+
+extension LogWrite {
+    var isEvent: Bool {
+        if case .event = self { true } else { false }
+    }
 }
 
 package enum AppendOutcome: Sendable {
@@ -116,15 +124,5 @@ package struct LogPage: Sendable {
         self.entries = entries
         self.next = next
         self.atEnd = atEnd
-    }
-}
-
-package struct RecordedChannel: Sendable, Equatable {
-    package let name: ChannelName
-    package let used: Timestamp
-
-    package init(name: ChannelName, used: Timestamp) {
-        self.name = name
-        self.used = used
     }
 }

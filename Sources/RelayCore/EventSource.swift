@@ -7,7 +7,7 @@ package protocol EventSource: Sendable {
     var reports: ReportQueue { get }
 
     /// Asks for a channel: the source listens to it as soon as it can, and again after each reconnect. The answer is a
-    /// report. Asking again for the same channel changes nothing.
+    /// report, also for a channel that it listens to already.
     func listen(to channel: ChannelName)
 
     /// Asks for a channel no more. The answer is a report.
@@ -25,6 +25,8 @@ package enum SourceReport: Sendable, Equatable {
     /// Listening to one channel more.
     case listening(ChannelName)
     case stoppedListening(ChannelName)
+    /// PostgreSQL can't listen to this channel, while others work. It is not asked for any more.
+    case refused(ChannelName, reason: String)
     /// In the order in which PostgreSQL committed them.
     case notifications([Notification])
 }

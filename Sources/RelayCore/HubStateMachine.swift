@@ -63,8 +63,9 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
     package func position(of cursor: EventID) -> HubPosition {
         precondition(cursor <= self.head, "a cursor from the future")
         if cursor == self.head { return .atHead }
-        let reach = max(self.tail[0].after, self.evictedThrough)
-        return cursor >= reach ? .inTail : .belowTail
+        // Before the first batch there is no tail.
+        guard let oldest = self.tail.first else { return .belowTail }
+        return cursor >= max(oldest.after, self.evictedThrough) ? .inTail : .belowTail
     }
 
     /// The oldest batch with entries after `cursor`, and its last id. The cursor must be `inTail`.

@@ -4,6 +4,7 @@ package enum Observation: Sendable {
     case sourceDisconnected(reason: String)
     case channelRecorded(ChannelName)
     case channelGivenUp(ChannelName)
+    case channelRefused(ChannelName, reason: String)
     case gapStored(Gap)
     case batchAppended(events: Int)
     case logFailed(reason: String)

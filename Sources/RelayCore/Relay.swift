@@ -33,6 +33,7 @@ package actor Relay {
     private var appendFailure: Failure?
     private var upkeepFailure: Failure?
     private var waiters: [ChannelName: [Waiter]] = [:]
+    private var hasEnded = false
 
     private struct Failure {
         let since: Timestamp
@@ -82,6 +83,10 @@ package actor Relay {
     /// Works until the source has ended and what it reported is in the log.
     /// - Throws: when the log can't be used at all.
     package func run() async throws {
+        defer {
+            self.hasEnded = true
+            self.resumeWaiters { _, _ in true }
+        }
         try await withThrowingTaskGroup { group in
             group.addTask { await self.tickUntilCancelled() }
             while let reports = await self.source.reports.next(.standard) {
@@ -90,22 +95,21 @@ package actor Relay {
             }
             group.cancelAll()
         }
-        self.resumeWaiters { _, _ in true }
     }
 
     /// Asks the source for the channels that are recorded from start-up: before `run`, and before the source runs.
     package func restoreChannels() async throws {
         let recorded = try await self.log.recordedChannels()
-        let (listen, forget) = self.registry.withLock { $0.started(recorded: recorded, at: self.serverClock.now()) }
-        if !forget.isEmpty {
-            try await self.appendAndPublish(forget.map { .recordingStopped($0) })
+        let now = self.serverClock.now()
+        for channel in self.registry.withLock({ $0.started(recorded: recorded, at: now) }) {
+            self.source.listen(to: channel)
         }
-        for channel in listen { self.source.listen(to: channel) }
     }
 
     private func take(_ reports: [SourceReport]) async throws {
         var writes: [LogWrite] = []
         var listening: [ChannelName] = []
+        var refused: [ChannelName] = []
         for report in reports {
             switch report {
             case .notifications(let notifications):
@@ -113,6 +117,8 @@ package actor Relay {
             case .connected(let channels, let server):
                 if let outage = self.outage { writes.append(.gap(outage.reason, after: outage.after)) }
                 self.outage = nil
+                // What the log took for recorded and was given up meanwhile, in whatever state things were, ends here.
+                writes.append(.recordingOnly(Set(channels)))
                 writes.append(contentsOf: channels.lazy.map { .recordingStarted($0) })
                 listening.append(contentsOf: channels)
                 self.setSource(.connected(since: self.serverClock.now(), server: server))
@@ -126,13 +132,19 @@ package actor Relay {
             case .stoppedListening(let channel):
                 writes.append(.recordingStopped(channel))
                 self.observer.observe(.channelGivenUp(channel))
+            case .refused(let channel, let reason):
+                writes.append(.recordingStopped(channel))
+                refused.append(channel)
+                self.source.stopListening(to: channel)
+                self.observer.observe(.channelRefused(channel, reason: reason))
             }
         }
         try await self.appendAndPublish(writes)
         self.registry.withLock { registry in
             for channel in listening { registry.listening(to: channel) }
+            for channel in refused { registry.refused(channel) }
         }
-        self.resumeWaiters { channel, _ in listening.contains(channel) }
+        self.resumeWaiters { channel, _ in listening.contains(channel) || refused.contains(channel) }
     }
 
     private func sourceDisconnected(_ reason: String) {
@@ -175,7 +187,7 @@ package actor Relay {
                 let since = self.appendFailure?.since ?? self.serverClock.now()
                 self.setFailures(append: Failure(since: since, reason: "\(error)"), upkeep: self.upkeepFailure)
                 if self.source.reports.isFinished, since.advanced(by: Self.abandonAfter) < self.serverClock.now() {
-                    self.observer.observe(.eventsAbandoned(count: writes.count))
+                    self.observer.observe(.eventsAbandoned(count: writes.count(where: \.isEvent)))
                     return nil
                 }
             }
@@ -264,10 +276,12 @@ package actor Relay {
         case .wait(let isNew):
             if isNew { self.source.listen(to: channel) }
             if case .disconnected = self.status.source { break }
+            if self.hasEnded { break }
             await withCheckedContinuation { continuation in
                 let waiter = Waiter(deadline: now.advanced(by: Self.listenPatience), continuation: continuation)
                 self.waiters[channel, default: []].append(waiter)
             }
+            guard self.isRecorded(channel) else { throw .impossible(channel) }
         }
         return self.last
     }

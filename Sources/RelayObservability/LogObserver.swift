@@ -19,6 +19,11 @@ package struct LogObserver: Observer {
             self.logger.info("channel is recorded", metadata: ["channel": "\(channel)"])
         case .channelGivenUp(let channel):
             self.logger.info("channel is not recorded any more", metadata: ["channel": "\(channel)"])
+        case .channelRefused(let channel, let reason):
+            self.logger.warning(
+                "PostgreSQL can't listen to a channel",
+                metadata: ["channel": "\(channel)", "reason": "\(reason)"]
+            )
         case .gapStored(let gap):
             self.logger.warning(
                 "events may be missing",

@@ -24,13 +24,13 @@ struct ListenerThread: ~Copyable {
     /// Works until `requests` says to stop.
     /// - Parameter connecting: told before and after the call that can't be interrupted; answers whether to go on.
     mutating func run(
-        requests: () -> (wanted: Set<ChannelName>, isStopping: Bool),
+        requests: () -> (wanted: Set<ChannelName>, asked: Set<ChannelName>, isStopping: Bool),
         connecting: (Bool) -> Bool
     ) {
         while true {
-            let (wanted, isStopping) = requests()
+            let (wanted, asked, isStopping) = requests()
             if isStopping { return self.readLast() }
-            self.perform(self.machine.wants(wanted))
+            self.perform(self.machine.wants(wanted, asked: asked))
             if self.machine.isConnected {
                 self.waitConnected()
             } else if ContinuousClock.now < self.nextAttempt {
@@ -53,6 +53,11 @@ struct ListenerThread: ~Copyable {
         }
     }
 
+    private mutating func perform(_ step: ([SourceReport], ListenerStateMachine.Action)) {
+        for report in step.0 { self.offer(report) }
+        self.perform(step.1)
+    }
+
     private mutating func perform(_ action: ListenerStateMachine.Action) {
         switch action {
         case .none, .connect:
@@ -73,14 +78,13 @@ struct ListenerThread: ~Copyable {
 
     private mutating func lose(_ error: PostgresError) {
         let (report, action) = self.machine.connectionLost("\(error)")
-        _ = self.reports.offer(report)
-        self.perform(action)
+        self.perform(([report], action))
     }
 
     private func sql(_ command: ListenerStateMachine.Command) throws(PostgresError) -> String {
         let (verb, channels) =
             switch command {
-            case .listenToAll(let channels), .listen(let channels): ("LISTEN", channels)
+            case .listen(let channels): ("LISTEN", channels)
             case .unlisten(let channels): ("UNLISTEN", channels)
             }
         var sql = ""
@@ -117,14 +121,12 @@ struct ListenerThread: ~Copyable {
     }
 
     private mutating func finishCommand() throws(PostgresError) {
-        guard self.machine.hasCommand, let state = self.connection?.commandState() else { return }
+        guard self.machine.hasCommand, let state = try self.connection?.commandState() else { return }
+        let server = self.connection?.server ?? ""
         switch state {
         case .running: break
-        case .failed(let error): throw error
-        case .finished:
-            let (reports, action) = self.machine.commandDone(server: self.connection?.server ?? "")
-            for report in reports { self.offer(report) }
-            self.perform(action)
+        case .done: self.perform(self.machine.commandDone(server: server))
+        case .refused(let error): self.perform(self.machine.commandRefused("\(error)", server: server))
         }
     }
 
@@ -137,7 +139,7 @@ struct ListenerThread: ~Copyable {
     }
 
     private mutating func offer(_ report: SourceReport) {
-        if !self.reports.offer(report) { self.isPaused = true }
+        self.isPaused = !self.reports.offer(report)
     }
 
     /// Before the end: what has arrived is not left behind.

@@ -10,6 +10,8 @@ import RelayCore
 /// non-blocking.
 struct PostgresConnection: ~Copyable {
     private let handle: OpaquePointer
+    /// Of the command under way, whose results have not all come yet.
+    private var refusal: PostgresError?
 
     private init(handle: OpaquePointer) {
         self.handle = handle
@@ -26,7 +28,7 @@ struct PostgresConnection: ~Copyable {
         guard let handle = Self.open(keywords) else {
             throw PostgresError(work: "connect", message: "out of memory")
         }
-        guard PQstatus(handle) == CONNECTION_OK, PQsetnonblocking(handle, 1) == 0 else {
+        guard PQstatus(handle) == CONNECTION_OK, Self.setEncoding(handle), PQsetnonblocking(handle, 1) == 0 else {
             let message = String(cString: PQerrorMessage(handle))
             PQfinish(handle)
             throw PostgresError(work: "connect", message: message)
@@ -34,6 +36,14 @@ struct PostgresConnection: ~Copyable {
         // Notices ("channel … already listened to") are nobody's business; libpq would write them to stderr.
         PQsetNoticeReceiver(handle, { _, _ in }, nil)
         return PostgresConnection(handle: handle)
+    }
+
+    /// A database that doesn't say what its bytes mean (SQL_ASCII) may send any; with client encoding UTF8 the server
+    /// would end the connection at the first that are not UTF-8.
+    private static func setEncoding(_ handle: OpaquePointer) -> Bool {
+        guard let encoding = PQparameterStatus(handle, "server_encoding"), String(cString: encoding) == "SQL_ASCII"
+        else { return true }
+        return PQsetClientEncoding(handle, "SQL_ASCII") == 0
     }
 
     /// A host that is gone is noticed within 25 s also when it sends no word: 10 s idle, then three probes.
@@ -105,26 +115,33 @@ struct PostgresConnection: ~Copyable {
 
     enum CommandState {
         case running
-        case finished
-        case failed(PostgresError)
+        case done
+        /// The command failed because of a name in it.
+        case refused(PostgresError)
     }
 
     /// How far the command is that was sent, as far as that can be told without waiting.
-    func commandState() -> CommandState {
-        var failure: PostgresError?
+    /// - Throws: when it failed for a reason that lies with the server: a standby, for example, can't listen at all.
+    mutating func commandState() throws(PostgresError) -> CommandState {
         while PQisBusy(self.handle) == 0 {
             guard let result = PQgetResult(self.handle) else {
-                return failure.map { .failed($0) } ?? .finished
+                return self.refusal.take().map { .refused($0) } ?? .done
             }
             defer { PQclear(result) }
-            switch PQresultStatus(result) {
-            case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: break
-            default:
-                failure = PostgresError(work: "LISTEN", message: String(cString: PQresultErrorMessage(result)))
-            }
+            let status = PQresultStatus(result)
+            if status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY { continue }
+            let error = PostgresError(work: "LISTEN", message: String(cString: PQresultErrorMessage(result)))
+            guard Self.isAboutData(result) else { throw error }
+            self.refusal = error
         }
-        // The rest of a failed command's results is of no use.
-        return failure.map { .failed($0) } ?? .running
+        return .running
+    }
+
+    /// SQLSTATE classes 22 (data exception: a character that the encoding lacks) and 42 (a name that can't be one).
+    private static func isAboutData(_ result: OpaquePointer) -> Bool {
+        // PG_DIAG_SQLSTATE, a character constant that Swift doesn't import.
+        guard let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))) else { return false }
+        return ["22", "42"].contains(String(cString: state).prefix(2))
     }
 
     /// Notifications that have been read from the socket, up to the limit.

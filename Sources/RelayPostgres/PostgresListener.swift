@@ -40,12 +40,18 @@ package final class PostgresListener: EventSource {
     }
 
     package func listen(to channel: ChannelName) {
-        self.requests.withLock { _ = $0.wanted.insert(channel) }
+        self.requests.withLock { requests in
+            requests.wanted.insert(channel)
+            requests.asked.insert(channel)
+        }
         self.wakeUp.wake()
     }
 
     package func stopListening(to channel: ChannelName) {
-        self.requests.withLock { _ = $0.wanted.remove(channel) }
+        self.requests.withLock { requests in
+            requests.wanted.remove(channel)
+            requests.asked.remove(channel)
+        }
         self.wakeUp.wake()
     }
 
@@ -74,7 +80,12 @@ package final class PostgresListener: EventSource {
             wakeUp: self.wakeUp
         )
         thread.run(
-            requests: { self.requests.withLock { ($0.wanted, $0.isStopping) } },
+            requests: {
+                self.requests.withLock { requests in
+                    defer { requests.asked = [] }
+                    return (requests.wanted, requests.asked, requests.isStopping)
+                }
+            },
             connecting: { isConnecting in
                 self.requests.withLock { requests in
                     requests.isConnecting = isConnecting
@@ -96,6 +107,8 @@ package final class PostgresListener: EventSource {
 /// What others want of the listener's thread.
 private struct ListenerRequests {
     var wanted: Set<ChannelName> = []
+    /// Wanted since the thread last looked.
+    var asked: Set<ChannelName> = []
     var isStopping = false
     var isConnecting = false
     var whenEnded: CheckedContinuation<Void, Never>?

@@ -26,3 +26,17 @@ final class LogFileLock: Sendable {
         close(self.descriptor)
     }
 }
+
+/// The path without symbolic links; of a file that does not exist yet, its folder's with the name. A path that leads
+/// nowhere stays as it is: opening it says why.
+func resolvingLinks(_ path: String) -> String {
+    func resolved(_ path: String) -> String? {
+        guard let resolved = realpath(path, nil) else { return nil }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+    if let file = resolved(path) { return file }
+    guard let slash = path.lastIndex(of: "/") else { return path }
+    let folder = path[..<slash].isEmpty ? "/" : String(path[..<slash])
+    return resolved(folder).map { $0 + path[slash...] } ?? path
+}

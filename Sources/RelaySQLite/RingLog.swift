@@ -21,6 +21,8 @@ package final class RingLog: EventLog {
     /// Opens the log at `path`, or makes it where there is none (an empty file counts as none).
     /// - Throws: `RingLogOpenError`, whose description says what to do. Nothing was changed then.
     package static func open(path: String, retention: Retention, clock: ServerClock) throws -> RingLog {
+        // Two names of one file must meet at one lock.
+        let path = resolvingLinks(path)
         let lock = try LogFileLock(logPath: path)
         do {
             let writer = try RingLogWriter(path: path, retention: retention, clock: clock)
@@ -86,7 +88,7 @@ package final class RingLog: EventLog {
         try await self.writer.perform { try $0.tick() }
     }
 
-    package func recordedChannels() async throws -> [RecordedChannel] {
+    package func recordedChannels() async throws -> [ChannelName] {
         try await self.reader.perform { try $0.recordedChannels() }
     }
 

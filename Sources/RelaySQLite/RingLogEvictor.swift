@@ -22,8 +22,9 @@ final class RingLogEvictor {
     static let pageSize: Int64 = 4096
     /// The size of the file is looked at after so many appended bytes, 1/16 of the smallest limit allowed.
     private static let bytesBetweenChecks = 64 << 10
-    /// Events evicted for their age in one transaction. What is left is due a second later.
-    private static let agedAtOnce = 50_000
+    /// Events evicted in one transaction, so that a limit that was lowered stops nobody for long. What is left is due at
+    /// the next append or tick.
+    private static let evictedAtOnce = 20_000
     /// Free pages given back to the file system at once (4 MiB), so that no append waits long.
     private static let shrinkAtOnce: Int64 = 1024
 
@@ -80,7 +81,7 @@ final class RingLogEvictor {
             self.touchedChannels = []
         }
         let surplus = Retention.surplus(of: self.count, over: self.retention.maximumEvents)
-        if surplus > 0 { try self.evictOldest(surplus) }
+        if surplus > 0 { try self.evictOldest(min(surplus, Self.evictedAtOnce)) }
         try self.evictSurplusBytes()
     }
 
@@ -88,8 +89,16 @@ final class RingLogEvictor {
         guard self.bytesSinceCheck >= Self.bytesBetweenChecks else { return }
         self.bytesSinceCheck = 0
         guard try self.usedBytes() > self.retention.maximumBytes else { return }
-        while self.count > 0, try self.usedBytes() > Retention.target(of: self.retention.maximumBytes) {
-            try self.evictOldest(max(1, self.count / 64))
+        let target = Retention.target(of: self.retention.maximumBytes)
+        var evicted = 0
+        while self.count > 0, try self.usedBytes() > target {
+            if evicted >= Self.evictedAtOnce {
+                self.bytesSinceCheck = Self.bytesBetweenChecks
+                return
+            }
+            let some = min(max(1, self.count / 64), Self.evictedAtOnce)
+            try self.evictOldest(some)
+            evicted += some
         }
     }
 
@@ -102,7 +111,7 @@ final class RingLogEvictor {
         guard let maximumAge = self.retention.maximumAge else { return }
         let oldestKept = now.microseconds - maximumAge.microseconds
         var aged = 0
-        try self.connection.prepare("SELECT id - ahead FROM event ORDER BY id LIMIT \(Self.agedAtOnce)").eachRow {
+        try self.connection.prepare("SELECT id - ahead FROM event ORDER BY id LIMIT \(Self.evictedAtOnce)").eachRow {
             row in
             guard row.integer(0) < oldestKept else { return false }
             aged += 1

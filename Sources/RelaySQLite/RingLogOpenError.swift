@@ -3,6 +3,7 @@ package enum RingLogOpenError: Error, Sendable, Equatable {
     case noFolder(path: String, reason: String)
     case notWritable(path: String, reason: String)
     case heldByAnother(path: String)
+    case busy(path: String)
     case notADatabase(path: String)
     case foreignDatabase(path: String, applicationID: Int64)
     case newerSchema(path: String, version: Int64, known: Int64)
@@ -24,6 +25,8 @@ extension RingLogOpenError: CustomStringConvertible {
             the log '\(path)' is in use by another relay (it holds '\(path).lock'). One log belongs to one relay: \
             stop the other, or set LogPath to another file
             """
+        case .busy(let path):
+            "the log '\(path)' is locked by another program, perhaps an sqlite3 shell with an open transaction: end it"
         case .notADatabase(let path):
             "the file '\(path)' is not an SQLite database. Set LogPath to another file, or move this one away"
         case .foreignDatabase(let path, let applicationID):

@@ -33,11 +33,6 @@ final class RingLogReader {
         /// The floor.
         let evictedThrough: EventID
         let evicted: Int
-        /// Stored gaps up to this id were deleted, so what lies below is not known to be whole.
-        let forgottenThrough: EventID
-
-        /// Below it the log can't answer for the channel.
-        var answersAfter: EventID { max(self.evictedThrough, self.forgottenThrough) }
     }
 
     init(path: String) throws {
@@ -46,9 +41,7 @@ final class RingLogReader {
         self.connection = connection
         self.channelByName = try connection.prepare(
             """
-            SELECT channel.id, recording, recorded_from, since, evicted_through, evicted,
-                   CASE WHEN recorded_from < forgotten_through THEN forgotten_through ELSE 0 END
-            FROM channel, meta WHERE name = ?1
+            SELECT id, recording, recorded_from, since, evicted_through, evicted FROM channel WHERE name = ?1
             """
         )
         self.events = try DirectedStatement(
@@ -58,13 +51,15 @@ final class RingLogReader {
             WHERE channel_id = ?1 AND id > ?2 AND id < ?3
             """
         )
-        // Gaps of all channels from before a channel was recorded say nothing about it.
+        // Gaps of all channels from before a channel was recorded say nothing about it. One that says only where the
+        // recording began is nothing to a cursor that claims nothing about the time before (?5).
         self.gaps = try DirectedStatement(
             connection,
             """
             SELECT id, after_id, reason FROM gap
             WHERE (channel_id = ?1 OR channel_id IS NULL AND id > (SELECT recorded_from FROM channel WHERE id = ?1))
               AND id > ?2 AND id < ?3
+              AND NOT (?5 AND after_id = 0 AND reason = 'unrecorded')
             """
         )
         self.oldest = try connection.prepare("SELECT min(id) FROM event WHERE channel_id = ?1")
@@ -80,10 +75,11 @@ final class RingLogReader {
             }
             var entries: [LogEntry] = []
             var from = after
-            if after < row.answersAfter {
+            if after < row.evictedThrough {
                 // The floor may have passed the end of the range; the next page tells the rest.
-                from = min(row.answersAfter, through)
-                entries.append(.gap(self.evictedGap(of: row, channel, after: after, through: from)))
+                from = min(row.evictedThrough, through)
+                entries.append(.gap(try self.evictedGap(of: row, channel, after: after, through: from)))
+                if limit <= 1 { return LogPage(entries: entries, next: from, atEnd: from == through) }
             }
             let window = Window(after: from, before: through.next, limit: max(1, limit - entries.count))
             let rows = try self.entries(
@@ -99,22 +95,30 @@ final class RingLogReader {
         }
     }
 
+    /// The number is known only to a cursor that had seen nothing of the channel, and only if nothing else is missing
+    /// in the range.
     private func evictedGap(
         of row: ChannelRow,
         _ channel: ChannelName,
         after: EventID,
         through: EventID
-    ) -> Gap {
-        // The number is known only to a cursor that had seen nothing of the channel, and only if no gap was forgotten.
-        let isWhole = after <= row.recordedFrom && through == row.evictedThrough
-        return Gap(
-            id: through,
-            channel: channel,
-            after: after,
-            before: through.next,
-            lost: isWhole ? row.evicted : nil,
-            reason: .evicted
-        )
+    ) throws -> Gap {
+        let isAll = after <= row.recordedFrom && through == row.evictedThrough
+        let lost = try isAll && !self.hasGap(row, before: through) ? row.evicted : nil
+        return Gap(id: through, channel: channel, after: after, before: through.next, lost: lost, reason: .evicted)
+    }
+
+    /// Whether a gap is stored for the channel since it was recorded first, up to `end`.
+    private func hasGap(_ row: ChannelRow, before end: EventID) throws -> Bool {
+        try self.gaps.ascending.first {
+            $0.bind(1, row.rowID)
+            $0.bind(2, row.recordedFrom)
+            $0.bind(3, end)
+            $0.bind(4, 1)
+            $0.bind(5, 1)
+        } value: { _ in
+            true
+        } ?? false
     }
 
     // MARK: - History
@@ -136,9 +140,12 @@ final class RingLogReader {
                 limit: query.limit + 1
             )
             var opening: [LogEntry] = []
-            if let after = query.after, after < row.answersAfter, row.answersAfter < window.before {
-                opening = [.gap(self.evictedGap(of: row, query.channel, after: after, through: row.answersAfter))]
-                window.after = row.answersAfter
+            if let after = query.after {
+                let evictedThrough = min(row.evictedThrough, EventID(window.before.rawValue - 1))
+                if after < evictedThrough {
+                    opening = [.gap(try self.evictedGap(of: row, query.channel, after: after, through: evictedThrough))]
+                    window.after = evictedThrough
+                }
             }
             let rows = try self.entries(
                 of: query.channel,
@@ -178,8 +185,7 @@ final class RingLogReader {
                 recordedFrom: $0.id(2),
                 since: Timestamp(microseconds: $0.integer(3)),
                 evictedThrough: $0.id(4),
-                evicted: Int($0.integer(5)),
-                forgottenThrough: $0.id(6)
+                evicted: Int($0.integer(5))
             )
         }
     }
@@ -215,7 +221,10 @@ final class RingLogReader {
             return bytes < maximumBytes
         }
         var gaps: [LogEntry] = []
-        try (ascending ? self.gaps.ascending : self.gaps.descending).eachRow(bind) { row in
+        try (ascending ? self.gaps.ascending : self.gaps.descending).eachRow {
+            bind($0)
+            $0.bind(5, cursor == .zero ? 1 : 0)
+        } row: { row in
             gaps.append(.gap(Self.gap(row, of: channel)))
             return true
         }
@@ -226,8 +235,6 @@ final class RingLogReader {
             gaps.count == window.limit ? gaps.last?.id : nil,
         ]
         var end = cuts.compactMap(\.self).min(by: isBefore)
-        // A gap that says only where the recording began is nothing to a cursor that claims nothing.
-        gaps.removeAll { cursor == .zero && $0.isBeginningOfRecording }
         var entries = (events + gaps).sorted { isBefore($0.id, $1.id) }
         if let end { entries.removeAll { isBefore(end, $0.id) } }
         if entries.count > window.limit {
@@ -260,24 +267,12 @@ final class RingLogReader {
 
     // MARK: - Channels
 
-    func recordedChannels() throws -> [RecordedChannel] {
-        var channels: [RecordedChannel] = []
-        let select = """
-            SELECT name, max(used, coalesce((SELECT max(id) FROM event WHERE channel_id = channel.id), 0))
-            FROM channel WHERE recording = 1 ORDER BY name
-            """
-        try self.connection.prepare(select).eachRow { row in
-            if let name = try? ChannelName(row.text(0)) {
-                channels.append(RecordedChannel(name: name, used: Timestamp(microseconds: row.integer(1))))
-            }
+    func recordedChannels() throws -> [ChannelName] {
+        var channels: [ChannelName] = []
+        try self.connection.prepare("SELECT name FROM channel WHERE recording = 1 ORDER BY name").eachRow { row in
+            if let name = try? ChannelName(row.text(0)) { channels.append(name) }
             return true
         }
         return channels
-    }
-}
-
-extension LogEntry {
-    fileprivate var isBeginningOfRecording: Bool {
-        if case .gap(let gap) = self { gap.reason == .unrecorded && gap.after == .zero } else { false }
     }
 }

@@ -16,7 +16,7 @@ final class RingLogStatements {
         self.insertGap = try connection.prepare(
             "INSERT INTO gap (id, channel_id, after_id, ahead, reason) VALUES (?1, ?2, ?3, ?4, ?5)"
         )
-        self.insertChannel = try connection.prepare("INSERT INTO channel (name, used) VALUES (?1, ?2) RETURNING id")
+        self.insertChannel = try connection.prepare("INSERT INTO channel (name) VALUES (?1) RETURNING id")
         self.updateMark = try connection.prepare("UPDATE meta SET high_water = ?1, clean = ?2")
     }
 
@@ -45,10 +45,9 @@ final class RingLogStatements {
     }
 
     /// - Returns: the new row's id.
-    func insertChannel(_ name: ChannelName, now: Timestamp) throws -> Int64 {
+    func insertChannel(_ name: ChannelName) throws -> Int64 {
         let rowID = try self.insertChannel.first {
             $0.bind(1, text: name.text.utf8)
-            $0.bind(2, now.microseconds)
         } value: {
             $0.integer(0)
         }
@@ -65,7 +64,7 @@ final class RingLogStatements {
         try self.connection.execute(
             """
             UPDATE channel
-            SET recording = 1, since = \(now.microseconds), used = \(now.microseconds),
+            SET recording = 1, since = \(now.microseconds),
                 recorded_from = CASE recorded_from WHEN 0 THEN \(id) ELSE recorded_from END
             WHERE id = \(channel)
             """
@@ -85,13 +84,17 @@ final class RingLogStatements {
         }
     }
 
-    /// Deletes the older half of the stored gaps when there are more than `limit`. A cursor below them is told so.
-    func forgetGaps(beyond limit: Int) throws {
+    /// Makes one gap of the older half when there are more than `limit`: it spans all of them and concerns every channel,
+    /// so nobody is told less than before.
+    func mergeGaps(beyond limit: Int) throws {
         guard let count = try self.connection.integer("SELECT count(*) FROM gap"), count > limit else { return }
+        let newest = try self.connection.integer("SELECT id FROM gap ORDER BY id LIMIT 1 OFFSET \(limit / 2)")
+        guard let newest else { return }
         try self.connection.execute(
             """
-            UPDATE meta SET forgotten_through = (SELECT id FROM gap ORDER BY id LIMIT 1 OFFSET \(limit / 2));
-            DELETE FROM gap WHERE id <= (SELECT forgotten_through FROM meta);
+            UPDATE gap SET channel_id = NULL, after_id = (SELECT min(after_id) FROM gap WHERE id <= \(newest))
+            WHERE id = \(newest);
+            DELETE FROM gap WHERE id < \(newest);
             """
         )
     }

@@ -1,3 +1,4 @@
+import Glibc
 import RelayCore
 
 /// The one connection that writes: appends, evicts, gives the ids. Used from one thread.
@@ -13,6 +14,8 @@ final class RingLogWriter {
     private var channels: [ChannelName: ChannelRow]
     /// What is kept in memory of the tables may differ from them, since a transaction failed half-way.
     private var isStale = false
+    /// Somebody reads the file in one long transaction, and the write-ahead log can't be emptied.
+    private var walIsTooLarge = false
 
     private struct ChannelRow {
         let rowID: Int64
@@ -23,17 +26,22 @@ final class RingLogWriter {
     private static let busyTimeout = Duration.milliseconds(50)
     /// Stored gaps at the most. A relay whose database flaps once a minute gets there in a week.
     private static let maximumGaps = 10_000
+    /// Of the write-ahead log, four times what it is emptied at. Beyond it appends wait, and PostgreSQL keeps the events.
+    private static let maximumWALBytes: Int64 = 256 << 20
+    /// At the start and the end, when nothing else waits.
+    private static let patience = Duration.seconds(5)
 
     init(path: String, retention: Retention, clock: ServerClock) throws {
         self.path = path
         self.clock = clock
-        self.connection = try RingLogConnection.open(path: path, busyTimeout: Self.busyTimeout)
+        self.connection = try RingLogConnection.open(path: path, busyTimeout: Self.patience)
         try Migrator(path: path).prepare(self.connection)
         self.identity = try RingLogIdentification.identify(self.connection, path: path, now: clock.now())
         self.statements = try RingLogStatements(self.connection)
         self.evictor = try RingLogEvictor(self.connection, retention: retention)
         self.ids = EventIDSequence(last: self.identity.last, highWater: self.identity.last)
         self.channels = try Self.channels(self.connection)
+        self.connection.setBusyTimeout(Self.busyTimeout)
     }
 
     private static func channels(_ connection: SQLiteConnection) throws -> [ChannelName: ChannelRow] {
@@ -52,9 +60,13 @@ final class RingLogWriter {
         if self.isStale {
             self.channels = try Self.channels(self.connection)
             try self.evictor.reload()
+            self.isStale = false
         }
-        self.isStale = true
-        let result = try self.connection.transaction("BEGIN IMMEDIATE", body)
+        let result = try self.connection.transaction("BEGIN IMMEDIATE") {
+            // From here on; a transaction that could not begin has changed nothing.
+            self.isStale = true
+            return try body()
+        }
         self.isStale = false
         return result
     }
@@ -63,6 +75,7 @@ final class RingLogWriter {
 
     func append(_ writes: [LogWrite], expecting last: EventID) throws -> AppendOutcome {
         guard last == self.ids.last else { return .conflict(last: self.ids.last) }
+        if self.walIsTooLarge { throw RingLogHeldOpen(path: self.path) }
         let now = self.clock.now()
         if let mark = self.ids.markNeeded(for: writes.count, at: now) {
             try self.reserve(through: mark)
@@ -85,7 +98,7 @@ final class RingLogWriter {
         for write in writes {
             switch write {
             case .event(let notification):
-                let row = try self.row(of: notification.channel, now: now)
+                let row = try self.row(of: notification.channel)
                 let event = Event(
                     id: ids.next(at: now),
                     channel: notification.channel,
@@ -100,7 +113,7 @@ final class RingLogWriter {
                 let id = ids.next(at: now)
                 entries.append(try self.insertGap(id: id, channel: nil, after: after, reason, now: now))
             case .recordingStarted(let channel):
-                let row = try self.row(of: channel, now: now)
+                let row = try self.row(of: channel)
                 if row.isRecording { continue }
                 let after = try self.statements.recordedUntil(row.rowID)
                 let id = ids.next(at: now)
@@ -108,17 +121,25 @@ final class RingLogWriter {
                 self.channels[channel]?.isRecording = true
                 entries.append(try self.insertGap(id: id, channel: channel, after: after, .unrecorded, now: now))
             case .recordingStopped(let channel):
-                guard let row = self.channels[channel] else { continue }
-                try self.statements.stopRecording(row.rowID, at: ids.last)
-                self.channels[channel]?.isRecording = false
+                try self.stopRecording(channel, at: ids.last)
+            case .recordingOnly(let kept):
+                for channel in self.channels.keys where !kept.contains(channel) {
+                    try self.stopRecording(channel, at: ids.last)
+                }
             }
         }
         return entries
     }
 
-    private func row(of channel: ChannelName, now: Timestamp) throws -> ChannelRow {
+    private func stopRecording(_ channel: ChannelName, at last: EventID) throws {
+        guard let row = self.channels[channel], row.isRecording else { return }
+        try self.statements.stopRecording(row.rowID, at: last)
+        self.channels[channel]?.isRecording = false
+    }
+
+    private func row(of channel: ChannelName) throws -> ChannelRow {
         if let row = self.channels[channel] { return row }
-        let row = ChannelRow(rowID: try self.statements.insertChannel(channel, now: now), isRecording: false)
+        let row = ChannelRow(rowID: try self.statements.insertChannel(channel), isRecording: false)
         self.channels[channel] = row
         return row
     }
@@ -157,15 +178,19 @@ final class RingLogWriter {
         if mark > self.ids.highWater { try self.reserve(through: mark) }
         let forgotten = try self.transaction {
             try self.evictor.evictAged(now: now)
-            try self.statements.forgetGaps(beyond: Self.maximumGaps)
+            try self.evictor.evictSurplus()
+            try self.statements.mergeGaps(beyond: Self.maximumGaps)
             return try self.statements.forgetUnusedChannels()
         }
         for channel in forgotten { self.channels[channel] = nil }
         try self.evictor.shrinkFile()
+        self.walIsTooLarge = fileSize(self.path + "-wal") > Self.maximumWALBytes
+        if self.walIsTooLarge { throw RingLogHeldOpen(path: self.path) }
     }
 
     /// Stops cleanly: the next start goes on right after the newest id. No other connection may be open.
     func finish() throws {
+        self.connection.setBusyTimeout(Self.patience)
         try self.setMark(self.ids.last, clean: true)
         try self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         // Another process that reads the file keeps it in WAL mode, which is as well.
@@ -183,4 +208,22 @@ package struct RingLogMoved: Error, Equatable, CustomStringConvertible {
         relay stops: restart it
         """
     }
+}
+
+/// The write-ahead log can't be emptied, since another program reads the log in one long transaction.
+package struct RingLogHeldOpen: Error, Equatable, CustomStringConvertible {
+    package let path: String
+
+    package var description: String {
+        """
+        the file '\(self.path)-wal' has grown to its limit, because another program keeps a read transaction open: end \
+        it. Until then events wait in PostgreSQL
+        """
+    }
+}
+
+/// In bytes; 0 where there is no file.
+private func fileSize(_ path: String) -> Int64 {
+    var status = stat()
+    return stat(path, &status) == 0 ? Int64(status.st_size) : 0
 }

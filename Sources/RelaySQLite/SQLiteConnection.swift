@@ -16,12 +16,17 @@ final class SQLiteConnection {
             throw SQLiteError(extendedCode: code, message: message, work: "open")
         }
         self.handle = handle
-        sqlite3_busy_timeout(handle, Int32(busyTimeout / .milliseconds(1)))
+        self.setBusyTimeout(busyTimeout)
     }
 
     deinit {
         // Statements that are still there keep the database open until they are finalized.
         sqlite3_close_v2(self.handle)
+    }
+
+    /// How long a call waits for a lock that another connection holds.
+    func setBusyTimeout(_ timeout: Duration) {
+        sqlite3_busy_timeout(self.handle, Int32(timeout / .milliseconds(1)))
     }
 
     /// Runs statements that give no rows that matter.

@@ -95,6 +95,6 @@ extension HTTPRequestHead {
         func has(_ name: String, _ token: String) -> Bool {
             self.headers[canonicalForm: name].contains { $0.lowercased() == token }
         }
-        return has("Upgrade", "websocket") && has("Connection", "upgrade")
+        return self.version == .http1_1 && has("Upgrade", "websocket") && has("Connection", "upgrade")
     }
 }

@@ -48,6 +48,8 @@ struct Router: Sendable {
         do { target = try RequestTarget(uri: head.uri) } catch { throw Problem(.badRequest, "\(error)") }
         guard let path = self.options.pathBelowBase(target.segments) else { throw Self.notFound(head) }
         do {
+            // Without the slash the page's relative links would lead above the base.
+            if path.isEmpty { return .response(self.redirectToBase) }
             switch (path.first ?? "", path.count) {
             case ("", 1), ("index.html", 1):
                 return try self.get(head) { self.viewer.page(head, channels: self.relay.recordedChannels) }
@@ -71,6 +73,7 @@ struct Router: Sendable {
         } catch let error as ChannelRefusal {
             switch error {
             case .notAllowed: throw Problem(.forbidden, "\(error)")
+            case .impossible: throw Problem(.badRequest, "\(error)")
             case .tooManyChannels: throw Problem(.serviceUnavailable, "\(error)", headers: ["Retry-After": "60"])
             }
         }
@@ -100,6 +103,12 @@ struct Router: Sendable {
                 headers: ["Allow": Self.methods]
             )
         }
+    }
+
+    private var redirectToBase: HTTPResponse {
+        var response = HTTPResponse(status: .permanentRedirect)
+        response.headers.add(name: "Location", value: self.options.basePath + "/")
+        return response
     }
 
     private static let methods = "GET, HEAD, OPTIONS"

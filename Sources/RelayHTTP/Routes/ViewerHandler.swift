@@ -24,7 +24,8 @@ struct ViewerHandler: Sendable {
     }
 
     /// `index.html` with its placeholders filled in: pg_eventserv's `{{.BaseURL}}` and `{{.Channels}}`, so that its
-    /// page can be served from `AssetsPath` too, and `{{.KnownChannels}}`, a JSON array of what is recorded.
+    /// page can be served from `AssetsPath` too, and `{{.KnownChannels}}`, a JSON array of what is recorded. Blanks
+    /// within the braces don't matter.
     func page(_ head: HTTPRequestHead, channels: [ChannelName]) -> HTTPResponse {
         var known = ByteBuffer()
         known.writeStaticString("[")
@@ -34,33 +35,26 @@ struct ViewerHandler: Sendable {
         }
         known.writeStaticString("]")
         let values = [
-            "{{.BaseURL}}": self.options.webSocketBase(head),
-            "{{.Channels}}": self.options.channelPatterns.joined(separator: ", "),
-            "{{.KnownChannels}}": String(buffer: known),
+            "BaseURL": self.options.webSocketBase(head),
+            "Channels": self.options.channelPatterns.joined(separator: ", "),
+            "KnownChannels": String(buffer: known),
         ]
         let text = String(decoding: self.files["index.html"] ?? [], as: UTF8.self)
         var response = self.response(Array(Self.fill(text, values).utf8), name: "index.html")
         response.headers.add(name: "Cache-Control", value: "no-store")
-        response.headers.add(name: "Content-Security-Policy", value: Self.contentSecurityPolicy)
+        // A page of somebody's own may do as it likes.
+        if !self.options.hasOwnAssets {
+            response.headers.add(name: "Content-Security-Policy", value: Self.contentSecurityPolicy)
+        }
         return response
     }
 
     /// Puts each value, escaped for HTML text and attributes, in the place of its name. What a value contains is not
     /// looked at again.
     static func fill(_ text: String, _ values: [String: String]) -> String {
-        var result = ""
-        var rest = text[...]
-        while let start = rest.firstIndex(of: "{") {
-            result += rest[..<start]
-            rest = rest[start...]
-            if let (name, value) = values.first(where: { rest.hasPrefix($0.key) }) {
-                result += Self.escaped(value)
-                rest = rest.dropFirst(name.count)
-            } else {
-                result.append(rest.removeFirst())
-            }
+        text.replacing(/\{\{ *\.(\w+) *\}\}/) { match in
+            values[String(match.1)].map { Self.escaped($0) } ?? String(match.0)
         }
-        return result + rest
     }
 
     private static func escaped(_ text: String) -> String {

@@ -11,10 +11,12 @@ package struct CORS: Sendable {
         self.allowsAll = origins.contains("*")
     }
 
-    /// Whether a WebSocket may be opened. A request without Origin comes from no page.
+    /// Whether a WebSocket may be opened. A request without Origin comes from no page, and a page of the host that is
+    /// asked, such as the viewer, is none of another origin.
     func allows(_ head: HTTPRequestHead) -> Bool {
         guard !self.allowsAll, let origin = head.headers.first(name: "Origin") else { return true }
-        return self.origins.contains(origin.lowercased())
+        let isOwn = head.headers.first(name: "Host").map { origin.lowercased().hasSuffix("://" + $0.lowercased()) }
+        return isOwn == true || self.origins.contains(origin.lowercased())
     }
 
     /// Adds the headers by which a browser lets the page read the answer.

@@ -30,6 +30,11 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         package let decoder: ByteToMessageHandler<HTTPRequestDecoder>
         package let encoder: HTTPResponseEncoder
         package let pipelining: HTTPServerPipelineHandler
+        /// Ends connections on which nothing moves.
+        package let idle: IdleStateHandler
+
+        /// Longer than clients and proxies commonly keep a connection that they mean to use again.
+        static let idleTimeout: TimeAmount = .seconds(75)
 
         package init() {
             var limits = NIOHTTPDecoderLimitConfiguration()
@@ -40,6 +45,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             self.decoder = ByteToMessageHandler(decoder)
             self.encoder = HTTPResponseEncoder()
             self.pipelining = HTTPServerPipelineHandler()
+            self.idle = IdleStateHandler(allTimeout: Self.idleTimeout)
         }
     }
 
@@ -62,8 +68,12 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch self.unwrapInboundIn(data) {
         case .head(let head):
-            self.head = head
             self.bodyBytes = 0
+            if head.headers.contains(name: "Expect") {
+                let problem = Problem(.expectationFailed, "no request here has a body: leave out it and the header Expect")
+                return self.write(problem.response, to: head, keepAlive: false, context)
+            }
+            self.head = head
         case .body(let bytes):
             self.bodyBytes += bytes.readableBytes
             if self.bodyBytes > Self.maximumBodyBytes, let head = self.head {
@@ -80,7 +90,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         if head.uri.utf8.count > Self.maximumTargetBytes {
             let problem = Problem(.uriTooLong, "the URL is longer than \(Self.maximumTargetBytes) bytes: shorten it")
-            return self.write(problem.response, to: head, keepAlive: head.isKeepAlive, context)
+            return self.write(problem.response, to: head, keepAlive: head.canKeepAlive, context)
         }
         let respond = self.respond
         let answer = context.eventLoop.makeFutureWithTask { await respond(head) }
@@ -88,12 +98,17 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             switch answer {
             case .response(let response):
                 if self.isClosed { return }
-                self.write(response, to: head, keepAlive: head.isKeepAlive, context)
+                self.write(response, to: head, keepAlive: head.canKeepAlive, context)
             case .upgrade(let subscription):
                 if self.isClosed { return self.abandon(subscription) }
                 self.upgrade(head, subscription, context)
             }
         }
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event is IdleStateHandler.IdleStateEvent else { return context.fireUserInboundEventTriggered(event) }
+        context.close(promise: nil)
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
@@ -121,13 +136,20 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
                 headers.replaceOrAdd(name: "Content-Length", value: "\(body.readableBytes)")
             }
             self.writeHead(response.status, headers, to: head, context)
-            if head.method != .HEAD && body.readableBytes > 0 {
-                context.write(self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+            guard head.method != .HEAD, body.readableBytes > 0 else {
+                return self.writeEnd(keepAlive: keepAlive, context)
             }
-            self.writeEnd(keepAlive: keepAlive, context)
+            // The end lets the next request in: not before the body has left, or requests that are sent without reading
+            // the answers would pile these up.
+            let hasLeft = context.eventLoop.makePromise(of: Void.self)
+            context.writeAndFlush(self.wrapOutboundOut(.body(.byteBuffer(body))), promise: hasLeft)
+            hasLeft.futureResult.assumeIsolated().whenSuccess { self.writeEnd(keepAlive: keepAlive, context) }
         case .stream(let produce):
+            // Without chunks its end is the connection's; and the encoder would end a HEAD's body that isn't there.
+            let keepAlive = keepAlive && !head.isHTTP1_0 && head.method != .HEAD
+            if !keepAlive { headers.replaceOrAdd(name: "Connection", value: "close") }
             self.writeHead(response.status, headers, to: head, context)
-            if head.method == .HEAD { return self.writeEnd(keepAlive: keepAlive, context) }
+            if head.method == .HEAD { return self.closeFlushed(context) }
             self.stream(produce, keepAlive: keepAlive, context)
         }
     }
@@ -162,6 +184,12 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         let version: HTTPVersion = head.isHTTP1_0 ? .http1_0 : .http1_1
         let head = HTTPResponseHead(version: version, status: status, headers: headers)
         context.write(self.wrapOutboundOut(.head(head)), promise: nil)
+    }
+
+    private func closeFlushed(_ context: ChannelHandlerContext) {
+        let hasLeft = context.eventLoop.makePromise(of: Void.self)
+        hasLeft.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+        context.writeAndFlush(self.wrapOutboundOut(.body(.byteBuffer(ByteBuffer()))), promise: hasLeft)
     }
 
     private func writeEnd(keepAlive: Bool, _ context: ChannelHandlerContext) {
@@ -205,7 +233,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
                         "the WebSocket handshake needs one Sec-WebSocket-Key and Sec-WebSocket-Version 13",
                         headers: ["Sec-WebSocket-Version": "13"]
                     )
-                    self.write(problem.response, to: head, keepAlive: head.isKeepAlive, context)
+                    self.write(problem.response, to: head, keepAlive: head.canKeepAlive, context)
                 }
             }
     }
@@ -225,6 +253,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         do {
             // From the far end on, so that nothing the subscriber writes meets an HTTP handler. The request decoder
             // goes last: it hands on what the client sent behind its request, which must find the frame decoder.
+            pipeline.removeHandler(self.http.idle, promise: nil)
             pipeline.removeHandler(self.http.pipelining, promise: nil)
             pipeline.removeHandler(self.http.encoder, promise: nil)
             try pipeline.addHandler(frames)
@@ -239,5 +268,10 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
 }
 
 extension HTTPRequestHead {
+    /// The decoder parses nothing behind a request that could have changed the protocol, so its connection ends.
+    fileprivate var canKeepAlive: Bool {
+        self.isKeepAlive && self.method != .CONNECT && !self.headers.contains(name: "Upgrade")
+    }
+
     fileprivate var isHTTP1_0: Bool { self.version == .http1_0 }
 }

@@ -17,6 +17,8 @@ package struct HTTPOptions: Sendable {
     package var channelPatterns: [String]
     /// The viewer's files by name, `index.html` among them.
     package var assets: [String: [UInt8]]
+    /// The viewer's files are not those of the binary.
+    package var hasOwnAssets: Bool
     package var version: String
     /// Over which clients are sent away at a shutdown: time enough that they don't come back all at once, and well
     /// within the 10 s that process managers commonly grant.
@@ -31,6 +33,7 @@ package struct HTTPOptions: Sendable {
         maximumClients: Int,
         channelPatterns: [String],
         assets: [String: [UInt8]],
+        hasOwnAssets: Bool,
         version: String
     ) {
         self.host = host
@@ -41,6 +44,7 @@ package struct HTTPOptions: Sendable {
         self.maximumClients = maximumClients
         self.channelPatterns = channelPatterns
         self.assets = assets
+        self.hasOwnAssets = hasOwnAssets
         self.version = version
     }
 
@@ -49,12 +53,11 @@ package struct HTTPOptions: Sendable {
         Dictionary(uniqueKeysWithValues: RelayAssets.assets.map { ($0.fileName, $0.bytes) })
     }
 
-    /// The path without `BasePath`; nil where it lies elsewhere. The base itself, without a slash behind it, is its `/`.
+    /// The path without `BasePath`, empty for the base without a slash behind it; nil where it lies elsewhere.
     func pathBelowBase(_ segments: [String]) -> [String]? {
         let base = self.basePath.split(separator: "/").map(String.init)
         guard segments.starts(with: base) else { return nil }
-        let rest = Array(segments.dropFirst(base.count))
-        return rest.isEmpty ? [""] : rest
+        return Array(segments.dropFirst(base.count))
     }
 
     /// Where WebSocket clients find this service, without a slash at the end: `UrlBase`, or what proxies say, or the

@@ -90,7 +90,9 @@ package final class HTTPServer: Sendable {
             abandon: { subscription in router.left(subscription.channel) },
             http: http
         )
-        try channel.pipeline.syncOperations.addHandlers([http.encoder, http.decoder, http.pipelining, handler])
+        try channel.pipeline.syncOperations.addHandlers([
+            http.idle, http.encoder, http.decoder, http.pipelining, handler,
+        ])
     }
 
     private func makeSubscriber(_ subscription: Subscription, on eventLoop: any EventLoop) -> SubscriberHandler {

@@ -9,8 +9,13 @@ package struct RequestTarget: Sendable, Equatable {
         left.segments == right.segments && left.parameters.elementsEqual(right.parameters, by: ==)
     }
 
-    /// - Parameter uri: in origin form (`/path?query`).
+    /// - Parameter uri: in origin form (`/path?query`), or in absolute form, whose origin is passed over
+    ///   (RFC 9112, section 3.2.2).
     package init(uri: String) throws(BadRequestTarget) {
+        var uri = uri[...]
+        if let scheme = ["http://", "https://"].first(where: { uri.hasPrefix($0) }) {
+            uri = uri.dropFirst(scheme.count).drop { $0 != "/" }
+        }
         let bytes = uri.utf8.prefix { $0 != UInt8(ascii: "#") }
         let parts = bytes.split(separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
         guard let path = parts.first, path.first == UInt8(ascii: "/") else { throw .notAPath }

@@ -66,7 +66,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
         self.observer.observe(.subscriberJoined(channel: self.channelName, kind: self.kind.rawValue))
         if let gap = self.resumePoint?.gap {
             self.write(
-                EncodedFrames([.gap(gap)], channel: self.channelName, kind: self.kind, allocator: .init()).buffer
+                EncodedFrames([.gap(gap)], channel: self.channelName, kind: self.kind).buffer
             )
         }
         self.proceed()
@@ -134,7 +134,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
                 return self.close(.tryAgainLater, reason: "fell behind what the log keeps")
             }
             self.write(
-                EncodedFrames(page.entries, channel: self.channelName, kind: self.kind, allocator: .init()).buffer
+                EncodedFrames(page.entries, channel: self.channelName, kind: self.kind).buffer
             )
             self.machine.sent(through: page.next)
             self.proceed()
@@ -177,8 +177,14 @@ package final class SubscriberHandler: ChannelInboundHandler {
         guard frame.maskKey != nil else {
             return self.close(.protocolError, reason: "a client's frames have to be masked")
         }
+        guard !frame.rsv1, !frame.rsv2, !frame.rsv3 else {
+            return self.close(.protocolError, reason: "no extension was agreed on")
+        }
         switch frame.opcode {
         case .ping:
+            // A peer that pings without reading gets no answers to keep; only the latest ping has to be answered
+            // (RFC 6455, section 5.5.3).
+            guard context.channel.isWritable, !self.isClosing else { return }
             var pong = ByteBuffer()
             pong.writeWebSocketFrame(.pong, frame.unmaskedData.readableBytesView)
             context.writeAndFlush(self.wrapOutboundOut(pong), promise: nil)
@@ -214,6 +220,9 @@ package final class SubscriberHandler: ChannelInboundHandler {
         switch error {
         case NIOWebSocketError.invalidFrameLength:
             self.close(.messageTooBig, reason: "messages from clients are limited")
+        case is ByteToMessageDecoderError where self.isClosing:
+            // The peer still sends what was refused. Closing now would reset the connection before it has read why.
+            break
         case is NIOWebSocketError:
             self.close(.protocolError, reason: "protocol error")
         default:

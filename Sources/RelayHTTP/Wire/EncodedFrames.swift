@@ -18,11 +18,10 @@ package struct EncodedFrames: Sendable {
     package init(
         _ entries: some Sequence<LogEntry>,
         channel: ChannelName,
-        kind: FrameKind,
-        allocator: ByteBufferAllocator
+        kind: FrameKind
     ) {
-        var buffer = allocator.buffer(capacity: 0)
-        var scratch = allocator.buffer(capacity: 512)
+        var buffer = ByteBuffer()
+        var scratch = ByteBuffer()
         for entry in entries {
             scratch.clear()
             switch (kind, entry) {
@@ -35,6 +34,12 @@ package struct EncodedFrames: Sendable {
         }
         self.buffer = buffer
     }
+
+    private init() {
+        self.buffer = ByteBuffer()
+    }
+
+    package static let none = EncodedFrames()
 
     package var isEmpty: Bool { self.frames.isEmpty }
 

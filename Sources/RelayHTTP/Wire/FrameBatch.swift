@@ -7,7 +7,7 @@ import Synchronization
 package final class FrameBatch: Sendable {
     package let batch: AppendedBatch
     /// The channels that entries of the batch belong to.
-    package let channels: [ChannelName]
+    package let channels: Set<ChannelName>
     /// A gap concerns the subscribers of every channel.
     package let concernsAllChannels: Bool
     /// About the memory that the batch takes while it is kept.
@@ -34,17 +34,18 @@ package final class FrameBatch: Sendable {
             if case .event(let event) = entry { bytes += 2 * event.payload.bytes.count }
             if let channel = entry.channel { channels.insert(channel) } else { concernsAllChannels = true }
         }
-        self.channels = Array(channels)
+        self.channels = channels
         self.concernsAllChannels = concernsAllChannels
         self.bytes = bytes
     }
 
     package func frames(of channel: ChannelName, _ kind: FrameKind) -> EncodedFrames {
-        self.encoded.withLock { encoded in
+        guard self.concernsAllChannels || self.channels.contains(channel) else { return .none }
+        return self.encoded.withLock { encoded in
             let key = Key(channel: channel, kind: kind)
             if let frames = encoded[key] { return frames }
             let entries = self.batch.entries.lazy.filter { $0.channel == channel || $0.channel == nil }
-            let frames = EncodedFrames(entries, channel: channel, kind: kind, allocator: ByteBufferAllocator())
+            let frames = EncodedFrames(entries, channel: channel, kind: kind)
             encoded[key] = frames
             return frames
         }
