@@ -33,7 +33,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-RELAY = os.environ.get("PG_EVENTRELAY", str(REPOSITORY / ".build/debug/pg_eventrelay"))
+RELAY = os.path.abspath(os.environ.get("PG_EVENTRELAY", REPOSITORY / ".build/debug/pg_eventrelay"))
 SCREENSHOTS = os.environ.get("VIEWER_SCREENSHOTS")
 # Generous: it is only ever reached by a failure, and CI machines stall.
 DEADLINE_SECONDS = 30
@@ -223,7 +223,7 @@ class ViewerTest(unittest.TestCase):
                 asked.append(message["params"]["request"]["url"])
             elif message["method"] == "Network.webSocketCreated":
                 asked.append(message["params"]["url"])
-        self.assertTrue(any(url.startswith(relay.url) for url in asked), "the log of requests is empty")
+        self.assertTrue(any(url.startswith((relay.url, relay.url.replace("http", "ws", 1))) for url in asked), "the log of requests is empty")
         self.assertEqual([url for url in asked if not url.startswith(allowed)], [])
 
     # The page
@@ -496,6 +496,45 @@ class ViewerTest(unittest.TestCase):
             self.open()
             self.screenshot(f"phone-{scheme}")
             self.assertLessEqual(chromium.execute_script("return document.documentElement.scrollWidth"), 360)
+
+    # Pages that know nothing of ids
+
+    def test_plain_page_shows_what_triggers_send(self):
+        """What users of pg_eventserv have: a page with a bare WebSocket, and triggers that send rows."""
+        page = """<!DOCTYPE html><textarea id="shown"></textarea><p id="state"></p><script>
+            const socket = new WebSocket(WHERE);
+            const shown = document.getElementById("shown");
+            socket.onopen = () => { document.getElementById("state").textContent = "open"; };
+            socket.onmessage = (message) => { shown.value += JSON.stringify(JSON.parse(message.data)) + "\\n"; };
+            </script>"""
+        where = f"{relay.url.replace('http', 'ws', 1)}/listen/{self.channel}"
+        chromium.get("data:text/html," + urllib.parse.quote(page.replace("WHERE", json.dumps(where))))
+        self.wait_until(lambda: self.text("state") == "open", "an open socket")
+        postgres.execute(f"""
+            CREATE TABLE person (name text, height real);
+            CREATE FUNCTION send_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                PERFORM pg_notify('{self.channel}', json_build_object('did', TG_OP, 'name', NEW.name)::text);
+                RETURN NEW;
+            END $$;
+            CREATE FUNCTION send_tall_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF NEW.height > 2 THEN
+                    PERFORM pg_notify('{self.channel}', json_build_object('tall', NEW.name)::text);
+                END IF;
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER send_row BEFORE INSERT OR UPDATE ON person FOR EACH ROW EXECUTE FUNCTION send_row();
+            CREATE TRIGGER send_tall_row BEFORE INSERT ON person FOR EACH ROW EXECUTE FUNCTION send_tall_row();
+        """)
+        postgres.execute("INSERT INTO person VALUES ('Paul', 1.9)")
+        postgres.execute("INSERT INTO person VALUES ('Stretch', 2.8)")
+        postgres.execute("UPDATE person SET height = 1 WHERE name = 'Paul'")
+        expected = [
+            {"did": "INSERT", "name": "Paul"}, {"did": "INSERT", "name": "Stretch"}, {"tall": "Stretch"},
+            {"did": "UPDATE", "name": "Paul"},
+        ]
+        self.wait_until(lambda: len(self.element("shown").get_property("value").split("\n")) > len(expected), "all rows")
+        lines = self.element("shown").get_property("value").splitlines()
+        self.assertEqual([json.loads(line) for line in lines], expected)
 
     def test_page_loads_nothing_but_its_own_files(self):
         self.open()
