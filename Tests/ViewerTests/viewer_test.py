@@ -122,7 +122,7 @@ class Postgres:
 
 
 class Relay:
-    def __init__(self, database_url):
+    def __init__(self, database_url, **settings):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="viewer-relay-"))
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -132,6 +132,7 @@ class Relay:
             "ES_HTTPHOST": "127.0.0.1",
             "ES_HTTPPORT": str(self.port),
             "ES_LOGPATH": str(self.folder / "relay.db"),
+            **settings,
         }
         self.log = open(self.folder / "relay.log", "w+")
         self.process = subprocess.Popen([RELAY], env=environment, cwd=self.folder, stdout=self.log, stderr=self.log)
@@ -203,6 +204,7 @@ def setUpModule():
 
 class ViewerTest(unittest.TestCase):
     def setUp(self):
+        self.relay = relay
         self.channel = self.id().rpartition(".")[2].removeprefix("test_")[:63]
         self.emulate(scheme="light")
         # Leaves the last test's page, so that its requests and messages are not taken for this one's.
@@ -215,7 +217,8 @@ class ViewerTest(unittest.TestCase):
         self.assertEqual([entry["message"] for entry in chromium.get_log("browser") if entry["level"] == "SEVERE"], [])
 
     def assert_nothing_went_elsewhere(self):
-        allowed = ("data:", "about:", "chrome:", f"{relay.url}/", f"{relay.url.replace('http', 'ws', 1)}/")
+        own = (f"{self.relay.url}/", f"{self.relay.url.replace('http', 'ws', 1)}/")
+        allowed = ("data:", "about:", "chrome:", *own)
         asked = []
         for entry in chromium.get_log("performance"):
             message = json.loads(entry["message"])["message"]
@@ -223,7 +226,7 @@ class ViewerTest(unittest.TestCase):
                 asked.append(message["params"]["request"]["url"])
             elif message["method"] == "Network.webSocketCreated":
                 asked.append(message["params"]["url"])
-        self.assertTrue(any(url.startswith((relay.url, relay.url.replace("http", "ws", 1))) for url in asked), "the log of requests is empty")
+        self.assertTrue(any(url.startswith(own) for url in asked), "the log of requests is empty")
         self.assertEqual([url for url in asked if not url.startswith(allowed)], [])
 
     # The page
@@ -501,14 +504,18 @@ class ViewerTest(unittest.TestCase):
 
     def test_plain_page_shows_what_triggers_send(self):
         """What users of pg_eventserv have: a page with a bare WebSocket, and triggers that send rows."""
-        page = """<!DOCTYPE html><textarea id="shown"></textarea><p id="state"></p><script>
-            const socket = new WebSocket(WHERE);
+        page = """<!DOCTYPE html><link rel="icon" href="data:,"><textarea id="shown"></textarea><p id="state"></p><script>
+            const socket = new WebSocket("{{ .BaseURL }}/listen/CHANNEL");
             const shown = document.getElementById("shown");
             socket.onopen = () => { document.getElementById("state").textContent = "open"; };
             socket.onmessage = (message) => { shown.value += JSON.stringify(JSON.parse(message.data)) + "\\n"; };
             </script>"""
-        where = f"{relay.url.replace('http', 'ws', 1)}/listen/{self.channel}"
-        chromium.get("data:text/html," + urllib.parse.quote(page.replace("WHERE", json.dumps(where))))
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        pathlib.Path(folder, "index.html").write_text(page.replace("CHANNEL", self.channel))
+        self.relay = Relay(postgres.url, ES_ASSETSPATH=folder)
+        self.addCleanup(self.relay.remove)
+        chromium.get(self.relay.url)
         self.wait_until(lambda: self.text("state") == "open", "an open socket")
         postgres.execute(f"""
             CREATE TABLE person (name text, height real);
