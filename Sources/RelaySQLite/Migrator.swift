@@ -18,7 +18,7 @@ struct Migrator {
     func prepare(_ connection: SQLiteConnection) throws {
         let (applicationID, version, isEmpty) = try self.look(connection)
         let known = Int64(self.steps.last?.version ?? 0)
-        guard isEmpty || applicationID == Self.applicationID else {
+        guard applicationID == Self.applicationID || isEmpty && applicationID == 0 else {
             throw RingLogOpenError.foreignDatabase(path: self.path, applicationID: applicationID)
         }
         guard version <= known else {

@@ -152,7 +152,7 @@ final class RingLogReader {
                 row,
                 window,
                 ascending: query.isForward,
-                cursor: window.after,
+                cursor: query.after ?? .zero,
                 maximumBytes: .max
             )
             let found = opening + rows.entries
