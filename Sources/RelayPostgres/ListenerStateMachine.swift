@@ -83,7 +83,8 @@ package struct ListenerStateMachine {
     /// The channels asked for are these now.
     /// - Parameter asked: those for which somebody has asked since the last call, and waits for a report.
     package mutating func wants(
-        _ channels: Set<ChannelName>, asked: Set<ChannelName>
+        _ channels: Set<ChannelName>,
+        asked: Set<ChannelName>
     ) -> ([SourceReport], Action) {
         self.wanted = channels
         self.refused = self.refused.intersection(channels).subtracting(asked)

@@ -23,20 +23,36 @@ final class LogFileLock: Sendable {
     }
 
     deinit {
+        // Said, and not left to `close`: a process that is being started may hold a copy of the descriptor for a moment.
+        flock(self.descriptor, LOCK_UN)
         close(self.descriptor)
     }
 }
 
-/// The path without symbolic links; of a file that does not exist yet, its folder's with the name. A path that leads
-/// nowhere stays as it is: opening it says why.
-func resolvingLinks(_ path: String) -> String {
-    func resolved(_ path: String) -> String? {
-        guard let resolved = realpath(path, nil) else { return nil }
-        defer { free(resolved) }
-        return String(cString: resolved)
-    }
+/// The path without symbolic links, also where the file does not exist yet. A path that leads nowhere stays as it is:
+/// opening it says why.
+/// - Parameter links: to files that don't exist yet, one leading to the next, at the most.
+func resolvingLinks(_ path: String, links: Int = 8) -> String {
     if let file = resolved(path) { return file }
-    guard let slash = path.lastIndex(of: "/") else { return path }
-    let folder = path[..<slash].isEmpty ? "/" : String(path[..<slash])
-    return resolved(folder).map { $0 + path[slash...] } ?? path
+    let (folder, name) = split(path)
+    guard let folder = resolved(folder) else { return path }
+    guard let target = linkTarget(path), links > 0 else { return folder + "/" + name }
+    return resolvingLinks(target.hasPrefix("/") ? target : folder + "/" + target, links: links - 1)
+}
+
+private func resolved(_ path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
+    defer { free(resolved) }
+    return String(cString: resolved)
+}
+
+private func linkTarget(_ path: String) -> String? {
+    var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let count = readlink(path, &target, target.count)
+    return count < 0 ? nil : String(decoding: target.prefix(count), as: UTF8.self)
+}
+
+private func split(_ path: String) -> (folder: String, name: String) {
+    guard let slash = path.lastIndex(of: "/") else { return (".", path) }
+    return (slash == path.startIndex ? "/" : String(path[..<slash]), String(path[path.index(after: slash)...]))
 }

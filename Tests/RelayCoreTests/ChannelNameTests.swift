@@ -27,6 +27,12 @@ struct ChannelNameTests {
         #expect(error.description.hasPrefix("the channel name "))
     }
 
+    @Test func `names are the same when their bytes are, as in PostgreSQL`() {
+        let (composed, decomposed): (ChannelName, ChannelName) = ("\u{e9}", "e\u{301}")
+        #expect(composed != decomposed)
+        #expect(Set([composed, decomposed, "\u{e9}"]).count == 2)
+    }
+
     @Test func `case counts`() {
         #expect("People" as ChannelName != "people")
     }

@@ -14,34 +14,24 @@ struct ChannelRegistryTests {
 
     @Test func `channels named without a wildcard are listened to from the start`() {
         var registry = self.registry("b", "a", "x*")
-        let (listen, forget) = registry.started(recorded: [], at: time(0))
-        #expect(listen == ["a", "b"])
-        #expect(forget == [])
+        #expect(registry.started(recorded: [], at: time(0)) == ["a", "b"])
         #expect(registry.names == ["a", "b"])
     }
 
     @Test func `channels of an earlier run are listened to again`() {
         var registry = self.registry("a", "x*")
-        let recorded = [RecordedChannel(name: "x1", used: time(0)), RecordedChannel(name: "a", used: time(0))]
-        let (listen, forget) = registry.started(recorded: recorded, at: time(10))
-        #expect(listen == ["a", "x1"])
-        #expect(forget == [])
+        #expect(registry.started(recorded: ["x1", "a"], at: time(10)) == ["a", "x1"])
     }
 
-    @Test func `channels of an earlier run that are not allowed any more are forgotten`() {
+    @Test func `channels of an earlier run that are not allowed any more are left out`() {
         var registry = self.registry("a")
-        let (listen, forget) = registry.started(recorded: [RecordedChannel(name: "old", used: time(0))], at: time(10))
-        #expect(listen == ["a"])
-        #expect(forget == ["old"])
+        #expect(registry.started(recorded: ["old"], at: time(10)) == ["a"])
         #expect(!registry.isRecorded("old"))
     }
 
-    @Test func `channels of an earlier run beyond the limit are forgotten`() {
+    @Test func `channels of an earlier run beyond the limit are left out`() {
         var registry = self.registry("a", "*")
-        let recorded = (1...3).map { RecordedChannel(name: ChannelName(stringLiteral: "x\($0)"), used: time(0)) }
-        let (listen, forget) = registry.started(recorded: recorded, at: time(10))
-        #expect(listen == ["a", "x1", "x2"])
-        #expect(forget == ["x3"])
+        #expect(registry.started(recorded: ["x1", "x2", "x3"], at: time(10)) == ["a", "x1", "x2"])
     }
 
     // MARK: - Requests
@@ -116,16 +106,25 @@ struct ChannelRegistryTests {
 
     @Test func `a channel named in the configuration is never idle`() {
         var registry = self.registry("a", "*")
-        _ = registry.started(recorded: [RecordedChannel(name: "x", used: time(0))], at: time(0))
+        _ = registry.started(recorded: ["x"], at: time(0))
         #expect(registry.takeIdle(at: time(1_000_000)) == ["x"])
         #expect(registry.names == ["a"])
     }
 
-    @Test func `the idle time of a channel of an earlier run goes on`() {
+    @Test func `the idle time of a channel of an earlier run begins with this one`() {
         var registry = self.registry("*")
-        _ = registry.started(recorded: [RecordedChannel(name: "x", used: time(50))], at: time(140))
-        #expect(registry.takeIdle(at: time(150)) == [])
-        #expect(registry.takeIdle(at: time(151)) == ["x"])
+        _ = registry.started(recorded: ["x"], at: time(140))
+        #expect(registry.takeIdle(at: time(240)) == [])
+        #expect(registry.takeIdle(at: time(241)) == ["x"])
+    }
+
+    @Test func `a channel that PostgreSQL refuses is forgotten, and asked for anew by the next request`() {
+        var registry = self.registry("*")
+        _ = registry.subscriberCame(to: "x", at: time(0))
+        registry.refused("x")
+        #expect(!registry.isRecorded("x"))
+        registry.subscriberLeft("x", at: time(0))
+        #expect(registry.subscriberCame(to: "x", at: time(0)) == .wait(isNew: true))
     }
 
     @Test func `a channel that was given up makes room for another`() {

@@ -14,14 +14,23 @@ package final class ChildProcess: Sendable {
     ///   - environment: all of it; nothing is inherited.
     ///   - input: what it reads; nothing if nil.
     package init(
-        _ program: String, _ arguments: [String], environment: [String: String] = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"],
-        folder: String = "/", input: Int32? = nil, readsOutput: Bool = false
+        _ program: String,
+        _ arguments: [String],
+        environment: [String: String] = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"],
+        folder: String = "/",
+        input: Int32? = nil,
+        readsOutput: Bool = false
     ) throws {
         let (reading, writing) = readsOutput ? try makePipe() : (-1, -1)
         defer { if readsOutput { close(writing) } }
         let identifier = try spawn(
-            program, arguments, environment: environment, folder: folder, input: input,
-            output: readsOutput ? writing : nil)
+            program,
+            arguments,
+            environment: environment,
+            folder: folder,
+            input: input,
+            output: readsOutput ? writing : nil
+        )
         self.identifier = Mutex(identifier)
         startThread { [lines, exits] in
             if readsOutput { Self.read(reading, into: lines) }
@@ -88,7 +97,9 @@ func runToEnd(_ program: String, _ arguments: [String]) throws {
     var status: Int32 = 0
     guard waitpid(identifier, &status, 0) == identifier, status == 0 else {
         throw CommandFailure(
-            command: ([program] + arguments).joined(separator: " "), output: "ended with status \(status)")
+            command: ([program] + arguments).joined(separator: " "),
+            output: "ended with status \(status)"
+        )
     }
 }
 
@@ -96,7 +107,11 @@ func runToEnd(_ program: String, _ arguments: [String]) throws {
 ///   - input: the descriptor to read from; /dev/null if nil.
 ///   - output: the descriptor to write to, errors included; /dev/null if nil.
 private func spawn(
-    _ program: String, _ arguments: [String], environment: [String: String], folder: String, input: Int32? = nil,
+    _ program: String,
+    _ arguments: [String],
+    environment: [String: String],
+    folder: String,
+    input: Int32? = nil,
     output: Int32? = nil
 ) throws -> pid_t {
     var actions = posix_spawn_file_actions_t()

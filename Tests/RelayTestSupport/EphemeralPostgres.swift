@@ -5,7 +5,8 @@ import Synchronization
 ///
 /// It ends with the test process, however that ends: a caretaker waits for the end of a pipe that the process holds.
 package final class EphemeralPostgres: Sendable {
-    private let folder: TemporaryFolder
+    /// Removed by the caretaker, after it has stopped the server.
+    private let folder: String
     private let programs: String
     private let caretaker: Mutex<Caretaker?>
     private let databases = Mutex(0)
@@ -15,17 +16,24 @@ package final class EphemeralPostgres: Sendable {
 
     /// - Throws: if no server is installed or it doesn't start; says which.
     package init() throws {
-        self.folder = try TemporaryFolder()
+        self.folder = "/tmp/eventrelay-test-\(UUID().uuidString.prefix(13))"
         self.programs = try Self.findPrograms()
-        self.caretaker = Mutex(nil)
-        let data = self.folder.file("data")
-        try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
-        if geteuid() == 0 { try runToEnd("/bin/chown", ["postgres", self.folder.path, data]) }
+        self.caretaker = Mutex(try Self.caretaker(of: self.folder, self.programs))
+        let data = self.folder + "/data"
+        // For its owner only: whoever reaches the socket is a superuser.
+        try FileManager.default.createDirectory(
+            atPath: data,
+            withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700]
+        )
+        if geteuid() == 0 { try runToEnd("/bin/chown", ["postgres", self.folder, data]) }
         try self.runProgram(
-            "initdb", ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"])
+            "initdb",
+            ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        )
         let settings = """
             listen_addresses = ''
-            unix_socket_directories = '\(self.folder.path)'
+            unix_socket_directories = '\(self.folder)'
             fsync = off
             max_connections = 200
             """
@@ -34,7 +42,6 @@ package final class EphemeralPostgres: Sendable {
         try file.write(contentsOf: Data(settings.utf8))
         try file.close()
         try self.start()
-        try self.installCaretaker()
     }
 
     deinit {
@@ -43,7 +50,7 @@ package final class EphemeralPostgres: Sendable {
     }
 
     package func start() throws {
-        try self.control(["start", "-l", self.folder.file("server.log")])
+        try self.control(["start", "-l", self.folder + "/server.log"])
     }
 
     package func stop(mode: String = "fast") throws {
@@ -57,16 +64,17 @@ package final class EphemeralPostgres: Sendable {
             return "test_\(count)"
         }
         try await SQLSession(self.url("postgres")).run(
-            "CREATE DATABASE \(name) TEMPLATE template0 ENCODING '\(encoding)'")
+            "CREATE DATABASE \(name) TEMPLATE template0 ENCODING '\(encoding)'"
+        )
         return self.url(name)
     }
 
     package func url(_ database: String) -> String {
-        "postgresql:///\(database)?host=\(self.folder.path)&user=postgres"
+        "postgresql:///\(database)?host=\(self.folder)&user=postgres"
     }
 
     private func control(_ arguments: [String]) throws {
-        try self.runProgram("pg_ctl", ["-D", self.folder.file("data"), "-w", "-s"] + arguments)
+        try self.runProgram("pg_ctl", ["-D", self.folder + "/data", "-w", "-s"] + arguments)
     }
 
     private func runProgram(_ name: String, _ arguments: [String]) throws {
@@ -79,14 +87,13 @@ package final class EphemeralPostgres: Sendable {
         }
     }
 
-    private func installCaretaker() throws {
+    private static func caretaker(of folder: String, _ programs: String) throws -> Caretaker {
         let user = geteuid() == 0 ? "/sbin/runuser -u postgres -- " : ""
-        let data = self.folder.file("data")
-        let script =
-            "trap '' INT TERM; cat > /dev/null; \(user)\(self.programs)/pg_ctl -D \(data) -s -m immediate stop; "
-            + "rm -rf \(self.folder.path)"
-        let pipe = try Caretaker(script: script)
-        self.caretaker.withLock { $0 = pipe }
+        return try Caretaker(
+            script:
+                "trap '' INT TERM; cat > /dev/null; \(user)\(programs)/pg_ctl -D \(folder)/data -s -m immediate stop; "
+                + "rm -rf \(folder)"
+        )
     }
 
     private static func findPrograms() throws -> String {

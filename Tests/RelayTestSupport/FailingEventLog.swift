@@ -91,7 +91,7 @@ package final class FailingEventLog: EventLog {
         try await self.log.tick()
     }
 
-    package func recordedChannels() async throws -> [RecordedChannel] {
+    package func recordedChannels() async throws -> [ChannelName] {
         try await self.log.recordedChannels()
     }
 

@@ -17,7 +17,10 @@ package enum HTTPTestClient {
     }
 
     package static func get(
-        _ target: String, port: Int, method: String = "GET", headers: [String: String] = [:]
+        _ target: String,
+        port: Int,
+        method: String = "GET",
+        headers: [String: String] = [:]
     ) async throws -> Response {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let promise = loop.makePromise(of: Response.self)
@@ -66,8 +69,11 @@ private final class ResponseHandler: ChannelInboundHandler {
         let response = self.unwrapInboundIn(data)
         self.promise.succeed(
             HTTPTestClient.Response(
-                status: Int(response.head.status.code), headers: response.head.headers,
-                body: response.body.map { String(buffer: $0) } ?? ""))
+                status: Int(response.head.status.code),
+                headers: response.head.headers,
+                body: response.body.map { String(buffer: $0) } ?? ""
+            )
+        )
     }
 
     func channelInactive(context: ChannelHandlerContext) {

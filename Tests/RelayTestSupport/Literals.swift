@@ -37,3 +37,18 @@ extension LogEntry {
         }
     }
 }
+
+extension [LogEntry] {
+    /// What a reader of a channel is told of these entries, if the channel is recorded from the first of them on: a gap
+    /// of all channels is one of its channel.
+    package func told(to channel: ChannelName) -> [LogEntry] {
+        self.compactMap { entry in
+            switch entry {
+            case .gap(let gap) where gap.channel == nil:
+                .gap(Gap(id: gap.id, channel: channel, after: gap.after, before: gap.before, reason: gap.reason))
+            case .gap, .event:
+                entry.channel == channel ? entry : nil
+            }
+        }
+    }
+}

@@ -9,7 +9,6 @@ package final class MemoryEventLog: EventLog {
         var recordedFrom = EventID.zero
         var recordedUntil = EventID.zero
         var since = Timestamp(microseconds: 0)
-        var used: Timestamp
     }
 
     fileprivate struct State {
@@ -25,20 +24,30 @@ package final class MemoryEventLog: EventLog {
     /// - Parameters:
     ///   - isNew: whether no relay ran on it before.
     ///   - recorded: channels of an earlier run.
-    package init(clock: ServerClock, isNew: Bool = true, wasClean: Bool = true, recorded: [RecordedChannel] = []) {
+    package convenience init(
+        clock: ServerClock,
+        isNew: Bool = true,
+        wasClean: Bool = true,
+        recorded: [ChannelName] = []
+    ) {
         let beginning = EventID(clock.now().microseconds)
-        let last = wasClean ? beginning : EventID(beginning.rawValue + 1_000_000)
-        self.identity = LogIdentity(
+        let identity = LogIdentity(
             logID: "memory",
             beginsAfter: beginning,
-            last: last,
+            last: wasClean ? beginning : EventID(beginning.rawValue + 1_000_000),
             lastFound: beginning,
             isNew: isNew,
             wasClean: wasClean
         )
+        self.init(clock: clock, identity: identity, recorded: recorded)
+    }
+
+    /// With the identity of a new log and the same clock it gives the same ids as that log.
+    package init(clock: ServerClock, identity: LogIdentity, recorded: [ChannelName] = []) {
+        self.identity = identity
         self.clock = clock
-        var state = State(last: last)
-        for channel in recorded { state.channels[channel.name] = Channel(isRecording: true, used: channel.used) }
+        var state = State(last: identity.last)
+        for channel in recorded { state.channels[channel] = Channel(isRecording: true) }
         self.state = Mutex(state)
     }
 
@@ -89,10 +98,9 @@ package final class MemoryEventLog: EventLog {
 
     package func tick() async throws {}
 
-    package func recordedChannels() async throws -> [RecordedChannel] {
+    package func recordedChannels() async throws -> [ChannelName] {
         self.state.withLock { state in
-            state.channels.filter(\.value.isRecording).sorted { $0.key.text < $1.key.text }
-                .map { RecordedChannel(name: $0.key, used: $0.value.used) }
+            state.channels.filter(\.value.isRecording).keys.sorted { $0.text < $1.text }
         }
     }
 
@@ -104,25 +112,32 @@ extension MemoryEventLog.State {
         switch write {
         case .event(let notification):
             let channel = notification.channel
-            self.channels[channel, default: .init(used: now)].used = now
+            self.channels[channel] = self.channels[channel] ?? .init()
             return .event(Event(id: self.nextID(now), channel: channel, time: now, payload: notification.payload))
         case .gap(let reason, let after):
             return self.gap(nil, after: after ?? self.last, reason, at: now)
         case .recordingStarted(let name):
-            var channel = self.channels[name] ?? .init(used: now)
+            var channel = self.channels[name] ?? .init()
             if channel.isRecording { return nil }
             let gap = self.gap(name, after: channel.recordedUntil, .unrecorded, at: now)
             channel.isRecording = true
             channel.since = now
-            channel.used = now
             if channel.recordedFrom == .zero { channel.recordedFrom = self.last }
             self.channels[name] = channel
             return gap
         case .recordingStopped(let name):
-            self.channels[name]?.isRecording = false
-            self.channels[name]?.recordedUntil = self.last
+            self.stopRecording(name)
+            return nil
+        case .recordingOnly(let kept):
+            for name in self.channels.keys where !kept.contains(name) { self.stopRecording(name) }
             return nil
         }
+    }
+
+    private mutating func stopRecording(_ name: ChannelName) {
+        guard self.channels[name]?.isRecording == true else { return }
+        self.channels[name]?.isRecording = false
+        self.channels[name]?.recordedUntil = self.last
     }
 
     private mutating func nextID(_ now: Timestamp) -> EventID {
@@ -145,13 +160,9 @@ extension MemoryEventLog.State {
         guard let channel = self.channels[name] else { return [] }
         return self.entries.filter { entry in
             guard after < entry.id, entry.id < before else { return false }
-            switch entry {
-            case .event(let event): return event.channel == name
-            case .gap(let gap) where gap.channel == nil: return gap.id > channel.recordedFrom
-            case .gap(let gap):
-                let isBeginning = gap.reason == .unrecorded && gap.after == .zero
-                return gap.channel == name && !(isBeginning && after == .zero)
-            }
-        }
+            guard let gap = entry.gap else { return true }
+            let isBeginning = gap.reason == .unrecorded && gap.after == .zero
+            return gap.channel == nil ? gap.id > channel.recordedFrom : !(isBeginning && after == .zero)
+        }.told(to: name)
     }
 }

@@ -4,6 +4,7 @@ package import RelayCore
 package final class RecordingHub: EventHub {
     private let published = Watched<[AppendedBatch]>([])
     private let isBehind = Watched(false)
+    private let timesAsked = Watched(0)
     private let whenPublished: @Sendable (AppendedBatch) -> Void
 
     /// - Parameter whenPublished: looks at each batch while it is being published.
@@ -17,6 +18,7 @@ package final class RecordingHub: EventHub {
     }
 
     package func hasCaughtUp() async {
+        self.timesAsked.change { $0 += 1 }
         _ = try? await self.isBehind.when { !$0 }
     }
 
@@ -24,6 +26,11 @@ package final class RecordingHub: EventHub {
     package func fallBehind() { self.isBehind.change { $0 = true } }
 
     package func catchUp() { self.isBehind.change { $0 = false } }
+
+    /// Waits until it was asked so many times whether it has caught up.
+    package func whenAsked(_ count: Int) async throws {
+        try await self.timesAsked.when { $0 >= count }
+    }
 
     package var batches: [AppendedBatch] { self.published.value }
 

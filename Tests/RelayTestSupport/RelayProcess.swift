@@ -17,7 +17,12 @@ package final class RelayProcess: Sendable {
     /// - Parameter environment: all of it; nothing is inherited.
     package init(_ arguments: [String] = [], environment: [String: String] = [:], folder: String = "/tmp") throws {
         self.process = try ChildProcess(
-            Self.binary, arguments, environment: environment, folder: folder, readsOutput: true)
+            Self.binary,
+            arguments,
+            environment: environment,
+            folder: folder,
+            readsOutput: true
+        )
     }
 
     deinit {
@@ -26,31 +31,49 @@ package final class RelayProcess: Sendable {
 
     /// A relay on a free port with its log in `folder`, ready to serve.
     package static func start(
-        database: String, folder: String, environment: [String: String] = [:], arguments: [String] = []
+        database: String,
+        folder: String,
+        environment: [String: String] = [:],
+        arguments: [String] = []
     ) async throws -> RelayProcess {
-        let defaults = ["DATABASE_URL": database, "ES_HTTPPORT": "0", "ES_HTTPHOST": "127.0.0.1", "ES_LOGPATH": folder + "/log.db"]
+        let defaults = [
+            "DATABASE_URL": database, "ES_HTTPPORT": "0", "ES_HTTPHOST": "127.0.0.1", "ES_LOGPATH": folder + "/log.db",
+        ]
         let relay = try RelayProcess(
-            arguments, environment: defaults.merging(environment) { $1 }, folder: folder)
+            arguments,
+            environment: defaults.merging(environment) { $1 },
+            folder: folder
+        )
         try await relay.waitForPort()
         return relay
     }
 
     /// The same, and listening to PostgreSQL.
     package static func startListening(
-        database: String, folder: String, environment: [String: String] = [:], arguments: [String] = []
+        database: String,
+        folder: String,
+        environment: [String: String] = [:],
+        arguments: [String] = []
     ) async throws -> RelayProcess {
         let relay = try await self.start(
-            database: database, folder: folder, environment: environment, arguments: arguments)
+            database: database,
+            folder: folder,
+            environment: environment,
+            arguments: arguments
+        )
         try await relay.waitForLog("listening to PostgreSQL")
         return relay
     }
 
     package var port: Int { self.portSeen.withLock { $0 } }
 
-    private func waitForPort() async throws {
+    /// The port that it serves at, once it does.
+    @discardableResult
+    package func waitForPort() async throws -> Int {
         let line = try await self.waitForLog("] serving")
-        let port = line.split(separator: " ").first { $0.hasPrefix("port=") }?.dropFirst(5)
-        self.portSeen.withLock { $0 = port.flatMap { Int($0) } ?? 0 }
+        let port = line.split(separator: " ").first { $0.hasPrefix("port=") }.flatMap { Int($0.dropFirst(5)) } ?? 0
+        self.portSeen.withLock { $0 = port }
+        return port
     }
 
     /// Waits for a line that contains `text`, among those written since start and not matched by an earlier call.

@@ -7,7 +7,10 @@ package final class TemporaryFolder: Sendable {
     package init() throws {
         self.path = "/tmp/eventrelay-test-\(UUID().uuidString.prefix(13))"
         try FileManager.default.createDirectory(
-            atPath: self.path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
+            atPath: self.path,
+            withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o755]
+        )
     }
 
     deinit {

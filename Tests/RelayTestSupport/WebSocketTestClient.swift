@@ -25,7 +25,11 @@ package final class WebSocketTestClient: Sendable {
     ///   - extra: bytes sent in the same write, behind the request.
     /// - Throws: `UpgradeRefused` with the server's answer, if it isn't 101.
     package static func connect(
-        port: Int, _ target: String, headers: [String] = [], extra: ByteBuffer = ByteBuffer(), receiveBuffer: CInt? = nil
+        port: Int,
+        _ target: String,
+        headers: [String] = [],
+        extra: ByteBuffer = ByteBuffer(),
+        receiveBuffer: CInt? = nil
     ) async throws -> WebSocketTestClient {
         let messages = Inbox<Message>()
         let loop = MultiThreadedEventLoopGroup.singleton.next()
@@ -34,11 +38,18 @@ package final class WebSocketTestClient: Sendable {
         if let receiveBuffer {
             bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: .init(receiveBuffer))
         }
-        let channel = try await bootstrap.channelInitializer { channel in
+        bootstrap = bootstrap.channelInitializer { channel in
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(HandshakeHandler(upgraded: upgraded, messages: messages))
             }
-        }.connect(host: "127.0.0.1", port: port).get()
+        }
+        let channel: any Channel
+        do {
+            channel = try await bootstrap.connect(host: "127.0.0.1", port: port).get()
+        } catch {
+            upgraded.fail(error)
+            throw error
+        }
         var request = ByteBuffer()
         let lines =
             [
@@ -91,7 +102,10 @@ package final class WebSocketTestClient: Sendable {
     }
 
     package static func frame(
-        _ opcode: UInt8, _ payload: [UInt8], isFinal: Bool = true, isMasked: Bool = true
+        _ opcode: UInt8,
+        _ payload: [UInt8],
+        isFinal: Bool = true,
+        isMasked: Bool = true
     ) -> ByteBuffer {
         var frame = ByteBuffer()
         frame.writeInteger((isFinal ? 0x80 : 0) | opcode)

@@ -70,7 +70,10 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         case .head(let head):
             self.bodyBytes = 0
             if head.headers.contains(name: "Expect") {
-                let problem = Problem(.expectationFailed, "no request here has a body: leave out it and the header Expect")
+                let problem = Problem(
+                    .expectationFailed,
+                    "no request here has a body: leave out it and the header Expect"
+                )
                 return self.write(problem.response, to: head, keepAlive: false, context)
             }
             self.head = head

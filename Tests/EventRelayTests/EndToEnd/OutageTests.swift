@@ -64,7 +64,9 @@ struct OutageTests {
             return try await group.reduce(into: []) { $0.append($1) }
         }
         let lines = try await HTTPTestClient.get(
-            "/history/traffic", port: try await keeper.port, headers: ["Accept": "application/x-ndjson"]
+            "/history/traffic",
+            port: try await keeper.port,
+            headers: ["Accept": "application/x-ndjson"]
         ).body.split(separator: "\n").map { try Envelope(parsing: String($0)) }
         let logged = Set(lines.filter { $0.type == "event" })
         for client in clients {
@@ -98,7 +100,10 @@ struct OutageTests {
         let postgres = try EphemeralPostgres()
         let database = try await postgres.makeDatabase()
         let relay = try await RelayProcess.startListening(
-            database: database, folder: folder.path, environment: ["ES_CHANNELS": "traffic"])
+            database: database,
+            folder: folder.path,
+            environment: ["ES_CHANNELS": "traffic"]
+        )
         let traffic = Traffic(channel: "traffic", publishers: 2, eventsEach: 900)
         let port = relay.port
         let staying = try await WebSocketTestClient.connect(port: port, "/listen/traffic?last-seen-id=0")
@@ -142,7 +147,10 @@ struct OutageTests {
         let postgres = try EphemeralPostgres()
         let database = try await postgres.makeDatabase()
         let first = try await RelayProcess.startListening(
-            database: database, folder: folder.path, environment: ["ES_CHANNELS": "early"])
+            database: database,
+            folder: folder.path,
+            environment: ["ES_CHANNELS": "early"]
+        )
         let client = try await WebSocketTestClient.connect(port: first.port, "/listen/early?last-seen-id=latest")
         _ = try await client.envelope()
         try await SQLSession(database).notify("early", "kept")
@@ -151,7 +159,10 @@ struct OutageTests {
         try postgres.stop()
 
         let second = try await RelayProcess.start(
-            database: database, folder: folder.path, environment: ["ES_CHANNELS": "early"])
+            database: database,
+            folder: folder.path,
+            environment: ["ES_CHANNELS": "early"]
+        )
         try await second.waitForLog("no connection to PostgreSQL")
         let health = try await HTTPTestClient.get("/health", port: second.port)
         #expect(health.status == 503 && health.body.contains(#""state":"disconnected""#))
@@ -191,11 +202,23 @@ struct OutageTests {
             """
             SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE application_name = 'pg_eventrelay' AND datname = current_database()
-            """)
+            """
+        )
         let gap = try await client.envelope()
         #expect(gap.reason == "disconnected" && gap.after == live.id && gap.before == gap.id + 1)
         #expect(try await world.history("/history/kept").events == [gap])
         let resumed = try await world.connect("/listen/kept?last-seen-id=\(live.id)")
         #expect(try await resumed.envelope() == gap)
+    }
+
+    @Test
+    func `while the database is away clients come, resume and wait, and nothing breaks`() async throws {
+        let folder = try TemporaryFolder()
+        let first = try await RelayProcess.start(database: "host=/nowhere", folder: folder.path)
+        for target in ["/listen/a?last-seen-id=0", "/listen/a?last-seen-id=latest", "/listen/b?last-seen-id=0"] {
+            let client = try await WebSocketTestClient.connect(port: first.port, target)
+            #expect(try await client.envelope().type == "live")
+        }
+        #expect(try await first.stop() == 0)
     }
 }

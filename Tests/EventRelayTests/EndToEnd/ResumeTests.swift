@@ -32,7 +32,10 @@ struct ResumeTests {
     func `a client that does not read for a while gets everything in order once it reads again`() async throws {
         let world = try await World(environment: ["ES_CHANNELS": "slow"])
         let client = try await WebSocketTestClient.connect(
-            port: world.relay.port, "/listen/slow?last-seen-id=latest", receiveBuffer: 4096)
+            port: world.relay.port,
+            "/listen/slow?last-seen-id=latest",
+            receiveBuffer: 4096
+        )
         let raw = try await WebSocketTestClient.connect(port: world.relay.port, "/listen/slow", receiveBuffer: 4096)
         let healthy = try await world.connect("/listen/slow?last-seen-id=latest")
         #expect(try await client.envelope().type == "live")
@@ -75,7 +78,10 @@ struct ResumeTests {
     func `an enveloped client that fell behind what the log keeps is told the gap and goes on`() async throws {
         let world = try await World(environment: ["ES_CHANNELS": "slow", "ES_LOGMAXEVENTS": "100"])
         let client = try await WebSocketTestClient.connect(
-            port: world.relay.port, "/listen/slow?last-seen-id=latest", receiveBuffer: 4096)
+            port: world.relay.port,
+            "/listen/slow?last-seen-id=latest",
+            receiveBuffer: 4096
+        )
         #expect(try await client.envelope().type == "live")
         try await client.setReading(false)
         let padding = String(repeating: "x", count: 7000)
@@ -137,7 +143,8 @@ struct ResumeTests {
     }
 
     @Test
-    func `a channel that is asked for the first time tells a cursor from before that it was not recorded`() async throws {
+    func `a channel that is asked for the first time tells a cursor from before that it was not recorded`() async throws
+    {
         let world = try await World()
         let first = try await world.connect("/listen/one?last-seen-id=latest")
         let position = try await first.envelope().id

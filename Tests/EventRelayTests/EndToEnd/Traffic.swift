@@ -46,12 +46,16 @@ struct ResumingClient {
 
     /// Follows the channel until the end marker, cutting its own connection at random moments.
     mutating func follow(
-        port: () async throws -> Int, cutAfter: ClosedRange<Int>, _ generator: inout SeededGenerator
+        port: () async throws -> Int,
+        cutAfter: ClosedRange<Int>,
+        _ generator: inout SeededGenerator
     ) async throws {
         while true {
             guard
                 let client = try? await WebSocketTestClient.connect(
-                    port: try await port(), "/listen/\(self.channel)?last-seen-id=\(self.cursor)")
+                    port: try await port(),
+                    "/listen/\(self.channel)?last-seen-id=\(self.cursor)"
+                )
             else { continue }  // The relay is being restarted; `port` waits for it.
             for _ in 0..<Int.random(in: cutAfter, using: &generator) {
                 guard let text = try? await client.text() else { break }
@@ -77,21 +81,31 @@ extension Array {
 /// Ids grow over all connections of a client, except that a `live` or `gap` message may repeat the position it stands at.
 func expectOrderedOnce(_ client: ResumingClient, sourceLocation: SourceLocation = #_sourceLocation) {
     let ids = client.events.map(\.id)
-    #expect(zip(ids, ids.dropFirst()).allSatisfy { $0 < $1 }, "events out of order or twice", sourceLocation: sourceLocation)
+    #expect(
+        zip(ids, ids.dropFirst()).allSatisfy { $0 < $1 },
+        "events out of order or twice",
+        sourceLocation: sourceLocation
+    )
     let all = client.messages.map(\.id)
     #expect(zip(all, all.dropFirst()).allSatisfy { $0 <= $1 }, "an id fell", sourceLocation: sourceLocation)
     for publisher in Set(client.events.compactMap { $0.payload.flatMap(Traffic.number)?.publisher }) {
-        let numbers = client.events.compactMap { $0.payload.flatMap(Traffic.number) }.filter { $0.publisher == publisher }
+        let numbers = client.events.compactMap { $0.payload.flatMap(Traffic.number) }.filter {
+            $0.publisher == publisher
+        }
         #expect(
             zip(numbers, numbers.dropFirst()).allSatisfy { $0.number < $1.number },
-            "a publisher's events out of order or twice", sourceLocation: sourceLocation)
+            "a publisher's events out of order or twice",
+            sourceLocation: sourceLocation
+        )
     }
 }
 
 /// What a client did not get lies in a gap that it was told of: one stands in its stream between the neighbours of each
 /// missing event.
 func expectMissingCovered(
-    _ client: ResumingClient, by traffic: Traffic, sourceLocation: SourceLocation = #_sourceLocation
+    _ client: ResumingClient,
+    by traffic: Traffic,
+    sourceLocation: SourceLocation = #_sourceLocation
 ) {
     var idOf: [Int: [Int: Int64]] = [:]
     for event in client.events {

@@ -13,7 +13,10 @@ struct World {
         self.database = try await EphemeralPostgres.shared.get().makeDatabase(encoding: encoding)
         self.sql = try SQLSession(self.database)
         self.relay = try await RelayProcess.startListening(
-            database: self.database, folder: self.folder.path, environment: environment)
+            database: self.database,
+            folder: self.folder.path,
+            environment: environment
+        )
     }
 
     func connect(_ target: String, headers: [String] = []) async throws -> WebSocketTestClient {

@@ -1,0 +1,102 @@
+import RelayCore
+import RelayTestSupport
+import Testing
+
+/// What `/health` tells.
+@Suite(.timeLimit(.minutes(1)))
+struct RelayStatusTests {
+    @Test func `it starts with the first attempt under way`() {
+        let test = RelayUnderTest()
+        #expect(test.relay.status == RelayStatus(source: .starting, log: .writable, head: test.memory.identity.last))
+        #expect(!test.relay.status.isHealthy)
+    }
+
+    @Test func `it knows since when the source is connected, and to what`() async throws {
+        let test = RelayUnderTest()
+        try await test.run {
+            test.clock.advance(by: .seconds(3))
+            let since = test.clock.timeOfDay
+            test.source.connect("a")
+            try await test.published(1)
+            test.clock.advance(by: .seconds(3))
+            #expect(test.relay.status.source == .connected(since: since, server: "scripted"))
+            #expect(test.relay.status.isHealthy)
+            #expect(test.relay.status.head == test.memory.entries.last?.id)
+        }
+    }
+
+    @Test func `an outage lasts since the first failure and has the newest reason`() async throws {
+        let test = RelayUnderTest()
+        try await test.run {
+            test.source.connect("a")
+            try await test.published(1)
+            let since = test.clock.timeOfDay
+            for reason in ["closed", "refused", "still refused"] {
+                test.source.report(.disconnected(reason: reason))
+                try await test.observer.when { if case .sourceDisconnected(reason) = $0 { true } else { false } }
+                #expect(test.relay.status.source == .disconnected(since: since, reason: reason))
+                test.clock.advance(by: .seconds(2))
+            }
+            #expect(!test.relay.status.isHealthy)
+            let again = test.clock.timeOfDay
+            test.source.connect("a")
+            try await test.published(2)
+            #expect(test.relay.status.source == .connected(since: again, server: "scripted"))
+        }
+    }
+
+    @Test func `a log that can't be appended to is failing until an append works`() async throws {
+        let test = RelayUnderTest()
+        try await test.run {
+            test.source.connect("a")
+            try await test.published(1)
+            test.log.failAppends("disk full")
+            let since = test.clock.timeOfDay
+            test.source.send("a", "1")
+            try await test.observer.when { if case .logFailed("disk full") = $0 { true } else { false } }
+            #expect(test.relay.status.log == .failing(since: since, reason: "disk full"))
+            #expect(!test.relay.status.isHealthy)
+
+            try await test.clock.whenSleeping(2)
+            test.clock.advance(by: Relay.appendRetryInterval)
+            try await test.log.whenAttempted(3)
+            try await test.clock.whenSleeping(2)
+            #expect(test.relay.status.log == .failing(since: since, reason: "disk full"), "since the first failure")
+
+            test.log.work()
+            test.clock.advance(by: Relay.appendRetryInterval)
+            try await test.published(2)
+            #expect(test.relay.status.log == .writable)
+        }
+        let told = test.observer.texts.filter { $0.hasPrefix("log") }
+        #expect(told == ["logFailed(reason: \"disk full\")", "logRecovered"], "told once, not at each attempt")
+    }
+
+    @Test func `a log whose upkeep fails is failing until the upkeep works`() async throws {
+        let test = RelayUnderTest()
+        test.log.failTicks("the file is gone")
+        let since = test.clock.timeOfDay
+        await test.relay.tick()
+        test.clock.advance(by: .seconds(1))
+        await test.relay.tick()
+        #expect(test.relay.status.log == .failing(since: since, reason: "the file is gone"))
+        test.log.work()
+        await test.relay.tick()
+        #expect(test.relay.status.log == .writable)
+        #expect(test.observer.texts == ["logFailed(reason: \"the file is gone\")", "logRecovered"])
+    }
+
+    @Test func `an append that works does not hide an upkeep that fails`() async throws {
+        let test = RelayUnderTest()
+        test.log.failTicks("the file is gone")
+        await test.relay.tick()
+        try await test.run {
+            test.source.connect("a")
+            try await test.published(1)
+            guard case .failing(_, "the file is gone") = test.relay.status.log else {
+                Issue.record("\(test.relay.status.log)")
+                return
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+import Foundation
+import RelayCore
+import RelaySQLite
+import RelayTestSupport
+import Testing
+
+/// What happens each second.
+struct RingLogUpkeepTests {
+    // MARK: - The file
+
+    @Test func `a file that was deleted is noticed`() async throws {
+        let engine = try RingLogEngine()
+        let test = try await LogUnderTest(engine)
+        try await test.append("a", ["1"])
+        try await test.log.tick()
+        try FileManager.default.removeItem(atPath: engine.path)
+        let error = await #expect(throws: RingLogMoved.self) { try await test.log.tick() }
+        #expect(error?.description.contains("'\(engine.path)'") == true)
+    }
+
+    @Test func `a file that was replaced is noticed`() async throws {
+        let engine = try RingLogEngine()
+        let test = try await LogUnderTest(engine)
+        try await test.append("a", ["1"])
+        try FileManager.default.moveItem(atPath: engine.path, toPath: engine.path + ".old")
+        try Data("another".utf8).write(to: URL(fileURLWithPath: engine.path))
+        await #expect(throws: RingLogMoved.self) { try await test.log.tick() }
+    }
+
+    @Test func `while the write-ahead log is at its limit appends wait, until it is smaller again`() async throws {
+        let engine = try RingLogEngine()
+        let test = try await LogUnderTest(engine)
+        try await test.append("a", ["1"])
+        // A reader that keeps the write-ahead log from being emptied; instead of filling it, it is made longer.
+        let reader = try PlainSQLite(engine.path)
+        while try reader.rows("PRAGMA wal_checkpoint(TRUNCATE)") != [["0", "0", "0"]] {}
+        try reader.execute("BEGIN")
+        _ = try reader.rows("SELECT * FROM meta")
+        try await test.append("a", ["2"])
+        let wal = try FileHandle(forUpdating: URL(fileURLWithPath: engine.path + "-wal"))
+        let size = try wal.seekToEnd()
+        try wal.truncate(atOffset: 257 << 20)
+        let error = await #expect(throws: RingLogHeldOpen.self) { try await test.log.tick() }
+        #expect(error?.description.contains("'\(engine.path)-wal'") == true)
+        await #expect(throws: RingLogHeldOpen.self) { try await test.append("a", ["3"]) }
+        #expect(try await test.texts("a") == ["1", "2"])
+
+        try wal.truncate(atOffset: size)
+        try await test.log.tick()
+        try await test.append("a", ["3"])
+        #expect(try await test.texts("a") == ["1", "2", "3"])
+    }
+
+    // MARK: - Unused channels
+
+    @Test func `a channel that is neither recorded nor has an event is forgotten, with its gaps`() async throws {
+        let engine = try RingLogEngine()
+        let test = try await LogUnderTest(engine)
+        try await test.append(.recordingStarted("gone"), .recordingStarted("kept"), .recordingStarted("full"))
+        try await test.append(.event("full", "1"), .recordingStopped("full"), .recordingStopped("gone"))
+        try await test.log.tick()
+        let plain = try PlainSQLite(engine.path)
+        #expect(try plain.rows("SELECT name FROM channel ORDER BY name") == [["full"], ["kept"]])
+        #expect(try plain.text("SELECT count(*) FROM gap") == "2")
+        #expect(try await test.history("gone").positions == .unknown)
+    }
+
+    @Test func `a forgotten channel begins anew, and who knew it is told so`() async throws {
+        let test = try await LogUnderTest(RingLogEngine())
+        let cursor = try await test.append(.recordingStarted("a")).last
+        try await test.append(.recordingStopped("a"), .recordingStarted("b"))
+        try await test.log.tick()
+        try await test.append(.recordingStarted("a"), .event("a", "1"))
+        #expect(try await test.texts("a", after: cursor) == ["[unrecorded]", "1"])
+        #expect(try await test.texts("a", after: .zero) == ["1"])
+    }
+
+    // MARK: - Many gaps
+
+    @Test func `of more than ten thousand gaps the older half becomes one that spans them`() async throws {
+        let engine = try RingLogEngine()
+        let test = try await LogUnderTest(engine)
+        let begin = try await test.append(.recordingStarted("a")).last
+        try await test.append(.event("a", "early"))
+        for _ in 0..<10 { try await test.append(Array(repeating: .gap(.disconnected, after: nil), count: 1_000)) }
+        try await test.append(.event("a", "late"))
+        let before = try await test.replay("a", after: begin, limit: 20_000)
+        try await test.log.tick()
+        let left = try #require(try PlainSQLite(engine.path).integer("SELECT count(*) FROM gap"))
+        #expect(left <= 5_002 && left >= 4_900)
+
+        let told = try await test.replay("a", after: begin, limit: 20_000)
+        #expect(told.compactMap(\.event).map { LogEntry.event($0).text } == ["early", "late"], "no event is left out")
+        let merged = try #require(told.compactMap(\.gap).first)
+        #expect(merged.after <= begin)
+        // What was told before lies within a gap that is told now.
+        let gaps = told.compactMap(\.gap)
+        for gap in before.compactMap(\.gap) where gap.id <= merged.id {
+            #expect(merged.after <= gap.after && gap.before <= merged.before)
+        }
+        #expect(gaps.dropFirst() == before.compactMap(\.gap).filter { $0.id > merged.id }[...])
+        // Who has seen the newest of them is told nothing of the older ones.
+        #expect(
+            try await test.replay("a", after: merged.id, limit: 20_000).compactMap(\.gap) == Array(gaps.dropFirst())
+        )
+    }
+
+    @Test func `ten thousand gaps are kept`() async throws {
+        let engine = try RingLogEngine()
+        let test = try await LogUnderTest(engine)
+        for _ in 0..<10 { try await test.append(Array(repeating: .gap(.disconnected, after: nil), count: 1_000)) }
+        try await test.log.tick()
+        #expect(try PlainSQLite(engine.path).text("SELECT count(*) FROM gap") == "10000")
+    }
+}
