@@ -20,12 +20,13 @@ enum Application {
 
         guard PostgresListener.understands(configuration.dbConnection) else { throw InvalidDbConnection() }
         let assets = try ViewerAssets.load(folder: configuration.assetsPath)
-        raiseDescriptorLimit(for: configuration.maxClients, logger)
 
-        let clock = ServerClock(startingAt: .now(), monotonic: ContinuousClock())
-        if !ServerClock.isPlausible(.now()) { logger.warning("the clock is wrong, ids go on one by one from the last") }
+        let wallClock = Timestamp.now()
+        let clock = ServerClock(startingAt: wallClock, monotonic: ContinuousClock())
+        if !ServerClock.isPlausible(wallClock) { logger.warning("the clock is wrong, ids go on one by one from the last") }
         let log = try RingLog.open(path: configuration.logPath, retention: configuration.retention, clock: clock)
         configuration.announce(origin, log: log.identity, logger)
+        raiseDescriptorLimit(for: configuration.maxClients, logger)
 
         let observer = LogObserver(logger: logger)
         let source = PostgresListener(connectionString: configuration.dbConnection)

@@ -18,13 +18,14 @@ struct Migrator {
     func prepare(_ connection: SQLiteConnection) throws {
         let (applicationID, version, isEmpty) = try self.look(connection)
         let known = Int64(self.steps.last?.version ?? 0)
-        guard applicationID == Self.applicationID || isEmpty && applicationID == 0 else {
+        let isNew = isEmpty && applicationID == 0 && version == 0
+        guard isNew || applicationID == Self.applicationID else {
             throw RingLogOpenError.foreignDatabase(path: self.path, applicationID: applicationID)
         }
         guard version <= known else {
             throw RingLogOpenError.newerSchema(path: self.path, version: version, known: known)
         }
-        if isEmpty {
+        if isNew {
             // These count only before the first table, in this order.
             try connection.execute("PRAGMA page_size = 4096")
             try connection.execute("PRAGMA auto_vacuum = INCREMENTAL")

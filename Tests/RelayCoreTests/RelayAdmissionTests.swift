@@ -13,7 +13,7 @@ struct RelayAdmissionTests {
             _ = try await first.head()
             test.source.send("a", "1")
             let newest = try await test.published(2)[1].id
-            #expect(try await test.relay.admit("a") == newest)
+            #expect(try await test.admit("a").head() == newest)
             #expect(test.source.requests == [.listen("a")])
         }
     }
@@ -67,7 +67,7 @@ struct RelayAdmissionTests {
         try await test.run {
             test.source.report(.disconnected(reason: "gone"))
             try await test.observer.when { if case .sourceDisconnected = $0 { true } else { false } }
-            #expect(try await test.relay.admit("a") == test.memory.identity.last)
+            #expect(try await test.admit("a").head() == test.memory.identity.last)
             #expect(test.source.requests == [.listen("a")])
         }
     }
@@ -104,7 +104,7 @@ struct RelayAdmissionTests {
 
     @Test func `a channel that is not allowed is refused and not asked for`() async throws {
         let test = RelayUnderTest(channels: ["a", "x*"])
-        await #expect(throws: ChannelRefusal.notAllowed("b")) { try await test.relay.admit("b") }
+        await #expect(throws: ChannelRefusal.notAllowed("b")) { try await test.admit("b").head() }
         #expect(test.source.requests == [])
         #expect(!test.relay.isAllowed("b"))
         #expect(test.relay.isAllowed("x1"))
@@ -116,7 +116,7 @@ struct RelayAdmissionTests {
             let first = test.admit("a")
             test.source.connect("a")
             _ = try await first.head()
-            await #expect(throws: ChannelRefusal.tooManyChannels(limit: 1)) { try await test.relay.admit("b") }
+            await #expect(throws: ChannelRefusal.tooManyChannels(limit: 1)) { try await test.admit("b").head() }
             #expect(test.source.requests == [.listen("a")])
         }
     }
@@ -134,7 +134,7 @@ struct RelayAdmissionTests {
         let test = RelayUnderTest()
         test.source.reports.finish()
         try await test.relay.run()
-        #expect(try await test.relay.admit("a") == test.memory.identity.last)
+        #expect(try await test.admit("a").head() == test.memory.identity.last)
     }
 
     @Test func `who waits is let in when the relay ends by an error`() async throws {
