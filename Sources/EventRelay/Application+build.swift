@@ -23,7 +23,9 @@ enum Application {
 
         let wallClock = Timestamp.now()
         let clock = ServerClock(startingAt: wallClock, monotonic: ContinuousClock())
-        if !ServerClock.isPlausible(wallClock) { logger.warning("the clock is wrong, ids go on one by one from the last") }
+        if !ServerClock.isPlausible(wallClock) {
+            logger.warning("the clock is wrong, ids go on one by one from the last")
+        }
         let log = try RingLog.open(path: configuration.logPath, retention: configuration.retention, clock: clock)
         configuration.announce(origin, log: log.identity, logger)
         raiseDescriptorLimit(for: configuration.maxClients, logger)

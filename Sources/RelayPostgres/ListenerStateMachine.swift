@@ -53,6 +53,11 @@ package struct ListenerStateMachine {
         if case .connected = self.state { true } else { false }
     }
 
+    /// Connected, and not yet reported as such.
+    package var isStarting: Bool {
+        if case .connected(let connected) = self.state { connected.isStarting } else { false }
+    }
+
     package var hasCommand: Bool {
         if case .connected(let connected) = self.state { connected.command != nil } else { false }
     }

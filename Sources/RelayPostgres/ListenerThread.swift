@@ -24,13 +24,13 @@ struct ListenerThread: ~Copyable {
     /// Works until `requests` says to stop.
     /// - Parameter connecting: told before and after the call that can't be interrupted; answers whether to go on.
     mutating func run(
-        requests: () -> (wanted: Set<ChannelName>, asked: Set<ChannelName>, isStopping: Bool),
+        requests: () -> ListenerRequests.Seen,
         connecting: (Bool) -> Bool
     ) {
         while true {
-            let (wanted, asked, isStopping) = requests()
-            if isStopping { return self.readLast() }
-            self.perform(self.machine.wants(wanted, asked: asked))
+            let seen = requests()
+            if seen.isStopping { return self.readLast() }
+            if let wanted = seen.wanted { self.perform(self.machine.wants(wanted, asked: seen.asked)) }
             if self.machine.isConnected {
                 self.waitConnected()
             } else if ContinuousClock.now < self.nextAttempt {
@@ -112,12 +112,14 @@ struct ListenerThread: ~Copyable {
     }
 
     private mutating func read() throws(PostgresError) {
-        let result = Result { () throws(PostgresError) in try self.connection?.consumeInput() }
-        // What had arrived before the connection broke is reported before the break. A command's result comes before
-        // the notifications: what arrives on a channel is reported after the channel itself.
-        try self.finishCommand()
-        self.reportNotifications()
-        try result.get()
+        let input = Result { () throws(PostgresError) in try self.connection?.consumeInput() }
+        // A command's result comes before the notifications: what arrives on a channel is reported after the channel.
+        let command = Result { () throws(PostgresError) in try self.finishCommand() }
+        // What had arrived before the connection broke is reported before the break. What arrives before the connection
+        // is reported stays with libpq until then: its events come after the outage's gap.
+        if !self.machine.isStarting { self.reportNotifications() }
+        try command.get()
+        try input.get()
     }
 
     private mutating func finishCommand() throws(PostgresError) {

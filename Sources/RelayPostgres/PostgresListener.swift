@@ -43,6 +43,7 @@ package final class PostgresListener: EventSource {
         self.requests.withLock { requests in
             requests.wanted.insert(channel)
             requests.asked.insert(channel)
+            requests.hasChanged = true
         }
         self.wakeUp.wake()
     }
@@ -51,6 +52,7 @@ package final class PostgresListener: EventSource {
         self.requests.withLock { requests in
             requests.wanted.remove(channel)
             requests.asked.remove(channel)
+            requests.hasChanged = true
         }
         self.wakeUp.wake()
     }
@@ -80,12 +82,7 @@ package final class PostgresListener: EventSource {
             wakeUp: self.wakeUp
         )
         thread.run(
-            requests: {
-                self.requests.withLock { requests in
-                    defer { requests.asked = [] }
-                    return (requests.wanted, requests.asked, requests.isStopping)
-                }
-            },
+            requests: { self.requests.withLock { $0.look() } },
             connecting: { isConnecting in
                 self.requests.withLock { requests in
                     requests.isConnecting = isConnecting
@@ -105,11 +102,29 @@ package final class PostgresListener: EventSource {
 }
 
 /// What others want of the listener's thread.
-private struct ListenerRequests {
+struct ListenerRequests {
+    /// What the thread sees when it looks.
+    struct Seen {
+        /// Nil if nothing has changed since it last looked: the comparison of a thousand names at each wake-up would
+        /// cost more than the notification that caused it.
+        let wanted: Set<ChannelName>?
+        let asked: Set<ChannelName>
+        let isStopping: Bool
+    }
+
     var wanted: Set<ChannelName> = []
     /// Wanted since the thread last looked.
     var asked: Set<ChannelName> = []
+    var hasChanged = false
     var isStopping = false
     var isConnecting = false
     var whenEnded: CheckedContinuation<Void, Never>?
+
+    mutating func look() -> Seen {
+        defer {
+            self.asked = []
+            self.hasChanged = false
+        }
+        return Seen(wanted: self.hasChanged ? self.wanted : nil, asked: self.asked, isStopping: self.isStopping)
+    }
 }

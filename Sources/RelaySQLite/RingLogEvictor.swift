@@ -73,16 +73,22 @@ final class RingLogEvictor {
 
     /// What exceeds the limits by number and by bytes. To be called after the inserts of each transaction.
     func evictSurplus() throws {
-        if let limit = self.retention.maximumEventsPerChannel {
-            for channel in self.touchedChannels {
-                let surplus = Retention.surplus(of: self.countByChannel[channel] ?? 0, over: limit)
-                if surplus > 0 { try self.evict(surplus, of: channel) }
-            }
-            self.touchedChannels = []
-        }
+        try self.evictSurplusPerChannel()
         let surplus = Retention.surplus(of: self.count, over: self.retention.maximumEvents)
         if surplus > 0 { try self.evictOldest(min(surplus, Self.evictedAtOnce)) }
         try self.evictSurplusBytes()
+    }
+
+    private func evictSurplusPerChannel() throws {
+        guard let limit = self.retention.maximumEventsPerChannel else { return }
+        var budget = Self.evictedAtOnce
+        for channel in self.touchedChannels {
+            let surplus = Retention.surplus(of: self.countByChannel[channel] ?? 0, over: limit)
+            let some = min(surplus, budget)
+            if some > 0 { try self.evict(some, of: channel) }
+            if some == surplus { self.touchedChannels.remove(channel) }
+            budget -= some
+        }
     }
 
     private func evictSurplusBytes() throws {

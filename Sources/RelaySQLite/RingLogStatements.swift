@@ -92,7 +92,11 @@ final class RingLogStatements {
         guard let newest else { return }
         try self.connection.execute(
             """
-            UPDATE gap SET channel_id = NULL, after_id = (SELECT min(after_id) FROM gap WHERE id <= \(newest))
+            UPDATE gap
+            SET channel_id = NULL,
+                after_id = (SELECT min(after_id) FROM gap WHERE id <= \(newest)),
+                reason = coalesce((SELECT reason FROM gap WHERE id <= \(newest) AND reason <> 'unrecorded'
+                                   ORDER BY id DESC LIMIT 1), reason)
             WHERE id = \(newest);
             DELETE FROM gap WHERE id < \(newest);
             """

@@ -176,6 +176,9 @@ final class RingLogWriter {
         let now = self.clock.now()
         let mark = self.ids.mark(at: now)
         if mark > self.ids.highWater { try self.reserve(through: mark) }
+        // After a write, since SQLite shortens the file only with one; before any larger one.
+        self.walIsTooLarge = fileSize(self.path + "-wal") > Self.maximumWALBytes
+        if self.walIsTooLarge { throw RingLogHeldOpen(path: self.path) }
         let forgotten = try self.transaction {
             try self.evictor.evictAged(now: now)
             try self.evictor.evictSurplus()
@@ -184,8 +187,6 @@ final class RingLogWriter {
         }
         for channel in forgotten { self.channels[channel] = nil }
         try self.evictor.shrinkFile()
-        self.walIsTooLarge = fileSize(self.path + "-wal") > Self.maximumWALBytes
-        if self.walIsTooLarge { throw RingLogHeldOpen(path: self.path) }
     }
 
     /// Stops cleanly: the next start goes on right after the newest id. No other connection may be open.

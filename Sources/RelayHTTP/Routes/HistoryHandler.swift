@@ -29,7 +29,8 @@ struct HistoryHandler {
         guard let first = page.entries.first?.id, let last = page.entries.last?.id else { return [] }
         var links: [String] = []
         if query.isForward ? page.hasMore : query.before != nil {
-            links.append("<?after=\(last)&limit=\(query.limit)>; rel=\"next\"")
+            let end = query.isForward ? query.before.map { "&before=\($0)" } ?? "" : ""
+            links.append("<?after=\(last)\(end)&limit=\(query.limit)>; rel=\"next\"")
         }
         if query.isForward || page.hasMore {
             links.append("<?before=\(first)&limit=\(query.limit)>; rel=\"prev\"")

@@ -22,7 +22,7 @@ struct ListenHandler {
                 headers: ["Upgrade": "websocket", "Connection": "upgrade"]
             )
         }
-        guard self.router.cors.allows(head) else {
+        guard self.router.cors.allows(head, own: self.router.options.ownHosts(head)) else {
             throw Problem(.forbidden, "pages of this origin may not connect: add it to CORSOrigins")
         }
         guard self.router.clients.enter() else {

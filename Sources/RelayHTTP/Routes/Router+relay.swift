@@ -46,7 +46,7 @@ struct Router: Sendable {
     private func route(_ head: HTTPRequestHead) async throws -> HTTPAnswer {
         let target: RequestTarget
         do { target = try RequestTarget(uri: head.uri) } catch { throw Problem(.badRequest, "\(error)") }
-        guard let path = self.options.pathBelowBase(target.segments) else { throw Self.notFound(head) }
+        guard let path = self.options.pathBelowBase(target.segments) else { throw Self.notFound }
         do {
             // Without the slash the page's relative links would lead above the base.
             if path.isEmpty { return .response(self.redirectToBase) }
@@ -64,7 +64,7 @@ struct Router: Sendable {
             case (let name, 1) where self.viewer.has(name):
                 return try self.get(head) { self.viewer.file(name) }
             default:
-                throw Self.notFound(head)
+                throw Self.notFound
             }
         } catch let error as BadParameter {
             throw Problem(.badRequest, "\(error)")
@@ -113,12 +113,10 @@ struct Router: Sendable {
 
     private static let methods = "GET, HEAD, OPTIONS"
 
-    private static func notFound(_ head: HTTPRequestHead) -> Problem {
-        Problem(
-            .notFound,
-            "there is nothing at this address. There are /listen/{channel}, /history/{channel}, /health and the viewer at /"
-        )
-    }
+    private static let notFound = Problem(
+        .notFound,
+        "there is nothing at this address. There are /listen/{channel}, /history/{channel}, /health and the viewer at /"
+    )
 
     /// The channel's name, if it is one and allowed.
     func channel(_ text: String) throws -> ChannelName {

@@ -11,12 +11,12 @@ package struct CORS: Sendable {
         self.allowsAll = origins.contains("*")
     }
 
-    /// Whether a WebSocket may be opened. A request without Origin comes from no page, and a page of the host that is
-    /// asked, such as the viewer, is none of another origin.
-    func allows(_ head: HTTPRequestHead) -> Bool {
-        guard !self.allowsAll, let origin = head.headers.first(name: "Origin") else { return true }
-        let isOwn = head.headers.first(name: "Host").map { origin.lowercased().hasSuffix("://" + $0.lowercased()) }
-        return isOwn == true || self.origins.contains(origin.lowercased())
+    /// Whether a WebSocket may be opened. A request without Origin comes from no page, and a page of this service, such
+    /// as the viewer, is none of another origin.
+    /// - Parameter own: hosts, with port where there is one, at which this service is reached.
+    func allows(_ head: HTTPRequestHead, own: [String]) -> Bool {
+        guard !self.allowsAll, let origin = head.headers.first(name: "Origin")?.lowercased() else { return true }
+        return self.origins.contains(origin) || own.contains { origin.hasSuffix("://" + $0.lowercased()) }
     }
 
     /// Adds the headers by which a browser lets the page read the answer.

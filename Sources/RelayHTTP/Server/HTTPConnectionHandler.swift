@@ -15,6 +15,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     /// No route takes a body; a small one is read and ignored.
     package static let maximumBodyBytes = 64 << 10
     package static let maximumTargetBytes = 8 << 10
+    private static let sliceBytes = 64 << 10
 
     private let respond: @Sendable (HTTPRequestHead) async -> HTTPAnswer
     private let makeSubscriber: (Subscription) -> SubscriberHandler
@@ -145,7 +146,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             // The end lets the next request in: not before the body has left, or requests that are sent without reading
             // the answers would pile these up.
             let hasLeft = context.eventLoop.makePromise(of: Void.self)
-            context.writeAndFlush(self.wrapOutboundOut(.body(.byteBuffer(body))), promise: hasLeft)
+            Self.write(body, hasLeft, to: context.channel)
             hasLeft.futureResult.assumeIsolated().whenSuccess { self.writeEnd(keepAlive: keepAlive, context) }
         case .stream(let produce):
             // Without chunks its end is the connection's; and the encoder would end a HEAD's body that isn't there.
@@ -165,7 +166,9 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         let channel = context.channel
         let done = context.eventLoop.makeFutureWithTask {
             try await produce { piece in
-                try await channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(piece))).get()
+                let hasLeft = channel.eventLoop.makePromise(of: Void.self)
+                channel.eventLoop.execute { Self.write(piece, hasLeft, to: channel) }
+                try await hasLeft.futureResult.get()
             }
         }
         done.assumeIsolated().whenComplete { result in
@@ -175,6 +178,15 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             case .failure: context.close(promise: nil)
             }
         }
+    }
+
+    /// In slices: each that leaves is a sign of life to the idle timeout, also where the whole takes minutes.
+    private static func write(_ body: ByteBuffer, _ hasLeft: EventLoopPromise<Void>, to channel: any Channel) {
+        var rest = body
+        while rest.readableBytes > Self.sliceBytes, let slice = rest.readSlice(length: Self.sliceBytes) {
+            channel.write(HTTPServerResponsePart.body(.byteBuffer(slice)), promise: nil)
+        }
+        channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(rest)), promise: hasLeft)
     }
 
     private func writeHead(

@@ -70,6 +70,13 @@ package struct HTTPOptions: Sendable {
         return base + (self.basePath == "/" ? "" : self.basePath)
     }
 
+    /// The hosts at which this service is reached, as far as the configuration, a proxy and the request say.
+    func ownHosts(_ head: HTTPRequestHead) -> [String] {
+        [self.urlBase, Self.base(of: head), "http://\(head.headers.first(name: "Host") ?? "")"].compactMap { base in
+            base.split(separator: "/", omittingEmptySubsequences: true).dropFirst().first.map(String.init)
+        }
+    }
+
     /// `Forwarded` (RFC 7239) counts if it has host and protocol, else `X-Forwarded-Host` and `X-Forwarded-Proto`.
     private static func base(of head: HTTPRequestHead) -> String {
         var host = head.headers.first(name: "Host") ?? "localhost"

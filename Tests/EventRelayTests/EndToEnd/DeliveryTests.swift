@@ -157,9 +157,10 @@ struct DeliveryTests {
         _ = try await world.connect("/listen/one")
         let fourth = await #expect(throws: UpgradeRefused.self) { try await world.connect("/listen/one") }
         #expect(fourth?.status == 503 && fourth?.response.contains("MaxClients") == true)
-        // A close that was answered has been counted.
         try await one.send(0x8, [0x03, 0xE8])
         while try await one.next() != nil {}
+        // It is counted a moment after its connection has ended.
+        while try await !world.get("/health").body.contains(#""clients":2"#) {}
         _ = try await world.connect("/listen/one")
     }
 

@@ -47,6 +47,18 @@ struct LifecycleTests {
     }
 
     @Test
+    func `a stop ends while a connection to PostgreSQL is being made that nobody answers`() async throws {
+        let folder = try TemporaryFolder()
+        let silent = try await SilentServer()
+        let relay = try await RelayProcess.start(
+            database: "host=127.0.0.1 port=\(silent.port) connect_timeout=600",
+            folder: folder.path
+        )
+        try await silent.whenConnected()
+        #expect(try await relay.stop() == 0)
+    }
+
+    @Test
     func `a stop ends while PostgreSQL can't be reached`() async throws {
         let folder = try TemporaryFolder()
         let relay = try await RelayProcess.start(database: "host=/nowhere", folder: folder.path)

@@ -110,7 +110,9 @@ struct ResumeTests {
         let listening = try await world.connect("/listen/ring?last-seen-id=latest")
         _ = try await listening.envelope()
         try await world.sql.notify("ring", "131")
-        let head = try await listening.envelope().id
+        var newest = try await listening.envelope()
+        while newest.payload != "131" { newest = try await listening.envelope() }
+        let head = newest.id
         let history = try await world.history("/history/ring?limit=1000")
         let floor = history.floor
         let oldest = try #require(history.oldest)
