@@ -108,6 +108,8 @@ struct ListenerStateMachineTests {
         _ = machine.retryDue()
         _ = machine.connectionMade()
         #expect(machine.commandRefused("no", server: self.server) == ([], .send(.listen(["a"]))))
+        // What arrives from here on must wait: nothing was reported yet.
+        #expect(machine.isStarting)
         #expect(machine.commandDone(server: self.server) == ([], .send(.listen(["bad"]))))
         #expect(
             machine.commandRefused("no", server: self.server)
@@ -118,6 +120,7 @@ struct ListenerStateMachineTests {
                 [.connected(channels: ["a", "c"], server: self.server)], .none
             )
         )
+        #expect(!machine.isStarting)
         // It is left out until somebody asks again.
         #expect(machine.wants(["a", "bad", "c", "d"], asked: ["d"]) == ([], .send(.listen(["d"]))))
         _ = machine.commandDone(server: self.server)

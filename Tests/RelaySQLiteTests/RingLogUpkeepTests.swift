@@ -105,6 +105,20 @@ struct RingLogUpkeepTests {
         )
     }
 
+    @Test func `outages that were merged into where a recording began are told to whoever has seen nothing`()
+        async throws
+    {
+        let test = try await LogUnderTest(RingLogEngine())
+        try await test.append(.recordingStarted("a"), .event("a", "early"))
+        try await test.append(Array(repeating: .gap(.disconnected, after: nil), count: 4_999))
+        // The 5,001st, which the others are merged into.
+        try await test.append(.recordingStarted("b"))
+        try await test.append(Array(repeating: .gap(.disconnected, after: nil), count: 5_001))
+        try await test.log.tick()
+        let merged = try #require(try await test.replay("a", after: .zero, limit: 20_000).compactMap(\.gap).first)
+        #expect(merged.reason == .disconnected && merged.after == .zero)
+    }
+
     @Test func `ten thousand gaps are kept`() async throws {
         let engine = try RingLogEngine()
         let test = try await LogUnderTest(engine)
