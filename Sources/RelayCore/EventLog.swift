@@ -9,7 +9,7 @@ package protocol EventLog: Sendable {
     /// Appends `writes` in one transaction: all of them, in this order, or none.
     ///
     /// It is a compare-and-swap on the newest id of the log: where that is not `last`, because somebody else appended,
-    /// nothing is written. Events beyond the retention's limits are evicted in the same transaction.
+    /// nothing is written. Events beyond the retention's limits are evicted in the same transaction, a bounded number at a time.
     /// - Throws: when the log can't be written now. Nothing was written then; the same call may be tried again.
     func append(_ writes: [LogWrite], expecting last: EventID) async throws -> AppendOutcome
 

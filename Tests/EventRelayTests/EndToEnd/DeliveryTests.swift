@@ -173,6 +173,12 @@ struct DeliveryTests {
             try await world.connect("/listen/x", headers: ["Origin: https://evil.example"])
         }
         #expect(refused?.status == 403)
+        // Its own pages, as it is reached directly and through a proxy.
+        _ = try await world.connect("/listen/x", headers: ["Origin: http://127.0.0.1:\(world.relay.port)"])
+        _ = try await world.connect(
+            "/listen/x",
+            headers: ["Origin: https://events.example", "X-Forwarded-Host: events.example", "X-Forwarded-Proto: https"]
+        )
         let open = try await World()
         _ = try await open.connect("/listen/x", headers: ["Origin: https://anything.example"])
     }

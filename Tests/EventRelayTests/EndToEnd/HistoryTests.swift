@@ -1,3 +1,4 @@
+import Foundation
 import RelayTestSupport
 import Testing
 
@@ -30,6 +31,10 @@ struct HistoryTests {
             "/history/people?after=\(earlier.events[0].id)&before=\(earlier.events[4].id)"
         )
         #expect(window.events.map(\.payload) == ["102", "103", "104"] && !window.has_more)
+        let part = try await world.get(
+            "/history/people?after=\(earlier.events[0].id)&before=\(earlier.events[4].id)&limit=2"
+        )
+        #expect(part.header("Link")?.contains("&before=\(earlier.events[4].id)&limit=2>; rel=\"next\"") == true)
         let positions = try await world.history("/history/people?limit=0")
         #expect(positions.events.isEmpty && positions.newest == newest.newest && positions.oldest != nil)
         #expect(try await world.history("/history/people?limit=1000").events.count == 250)
@@ -175,5 +180,39 @@ struct HistoryTests {
         #expect(!hostile.body.contains("<script>alert"))
         for file in ["viewer.css", "viewer.js"] { #expect(try await world.get("/events/\(file)").status == 200) }
         #expect(try await world.get("/events/../etc/passwd").status == 404)
+    }
+
+    @Test
+    func `an answer ends where it says, whatever the method and version`() async throws {
+        let world = try await self.world(count: 2)
+        let port = world.relay.port
+        let lines = "Host: x\r\nAccept: application/x-ndjson\r\n"
+        // Nothing behind the head that a client could take for the next answer.
+        let head = try await HTTPTestClient.exchange("HEAD /history/people HTTP/1.1\r\n\(lines)\r\n", port: port)
+        #expect(head.hasPrefix("HTTP/1.1 200 OK\r\n") && head.hasSuffix("\r\n\r\n"))
+        #expect(head.components(separatedBy: "\r\n\r\n").count == 2)
+        // Without chunks, the end of the lines is the end of the connection, also if it was to be kept.
+        let old = try await HTTPTestClient.exchange(
+            "GET /history/people HTTP/1.0\r\n\(lines)Connection: keep-alive\r\n\r\n",
+            port: port
+        )
+        let body = try #require(old.components(separatedBy: "\r\n\r\n").last)
+        #expect(try body.split(separator: "\n").map { try Envelope(parsing: String($0)).payload } == ["1", "2"])
+        #expect(old.contains("Connection: close\r\n") && !old.lowercased().contains("chunked"))
+        // Who waits for a 100 is answered at once.
+        let waiting = try await HTTPTestClient.exchange(
+            "POST /history/people HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+            port: port
+        )
+        #expect(waiting.hasPrefix("HTTP/1.1 417 ") && waiting.contains("application/problem+json"))
+        // Requests that are sent without waiting are answered one after the other, each whole.
+        let pipelined = try await HTTPTestClient.exchange(
+            String(repeating: "GET /history/people HTTP/1.1\r\nHost: x\r\n\r\n", count: 20)
+                + "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            port: port
+        )
+        #expect(pipelined.components(separatedBy: "HTTP/1.1 200 OK\r\n").count == 22)
+        #expect(pipelined.components(separatedBy: #""recording":true"#).count == 21)
+        #expect(pipelined.contains(#""status":"ok""#))
     }
 }
