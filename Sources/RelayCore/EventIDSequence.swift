@@ -46,6 +46,14 @@ package struct EventIDSequence: Sendable {
         self.highWater = mark
     }
 
+    /// The next id without regard to the time, while no higher mark can be reserved; nil if the mark is reached. Nine
+    /// seconds' worth of the clock's ids are reserved at any time, which is nine million of these.
+    package mutating func nextReserved() -> EventID? {
+        guard self.last < self.highWater else { return nil }
+        self.last = self.last.next
+        return self.last
+    }
+
     /// The next id. The mark must allow it: see `markNeeded`.
     package mutating func next(at now: Timestamp) -> EventID {
         let id = EventID(max(self.last.rawValue + 1, now.microseconds))

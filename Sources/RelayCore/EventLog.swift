@@ -13,6 +13,16 @@ package protocol EventLog: Sendable {
     /// - Throws: when the log can't be written now. Nothing was written then; the same call may be tried again.
     func append(_ writes: [LogWrite], expecting last: EventID) async throws -> AppendOutcome
 
+    /// Gives `writes` their ids and keeps them in memory: for a log that can't be written now, so that what they say
+    /// can be delivered all the same.
+    ///
+    /// What is set aside is written, under the ids it has, by the next `append` that works, before its own writes. The
+    /// memory is bounded: where room is needed the oldest events are forgotten, and a gap of reason `unlogged` is
+    /// written in their place. The batch's standing says what is written and what is kept.
+    /// - Throws: when no more ids are reserved (a tick or an append reserves some), or there is no room. Nothing was set
+    ///   aside then.
+    func setAside(_ writes: [LogWrite], expecting last: EventID) async throws -> AppendOutcome
+
     /// The entries of `channel` with ids in `after < id ≤ through`, oldest first.
     ///
     /// Never silently truncated: a page that ends early says where to go on, and a page whose beginning was evicted
@@ -32,6 +42,7 @@ package protocol EventLog: Sendable {
     func recordedChannels() async throws -> [ChannelName]
 
     /// Stops cleanly: what was appended is on disk, and the next start goes on with the next id.
+    /// - Throws: when that is not possible, or what was set aside can't be written. It is closed all the same.
     func close() async throws
 }
 
@@ -102,12 +113,54 @@ package struct AppendedBatch: Sendable {
     package let entries: [LogEntry]
     /// Events up to this id may have been evicted, of whatever channel.
     package let evictedThrough: EventID
+    package let standing: LogStanding
 
-    package init(after: EventID, last: EventID, entries: [LogEntry], evictedThrough: EventID) {
+    /// - Parameter standing: nil if everything is written, this batch included.
+    package init(
+        after: EventID,
+        last: EventID,
+        entries: [LogEntry],
+        evictedThrough: EventID,
+        standing: LogStanding? = nil
+    ) {
         self.after = after
         self.last = last
         self.entries = entries
         self.evictedThrough = evictedThrough
+        self.standing = standing ?? LogStanding(writtenThrough: last)
+    }
+}
+
+/// How far the log is behind the ids that were given, because events had to be set aside. Both ids only grow.
+package struct LogStanding: Sendable, Equatable {
+    /// What has an id up to this one is in the log.
+    package private(set) var writtenThrough: EventID
+    /// What has an id above this one is kept in memory until it is written. Between the two, events are lost for
+    /// everybody who did not get them live.
+    package private(set) var keptAfter: EventID
+
+    /// - Parameter keptAfter: nil if nothing is lost.
+    package init(writtenThrough: EventID, keptAfter: EventID? = nil) {
+        self.writtenThrough = writtenThrough
+        self.keptAfter = max(keptAfter ?? writtenThrough, writtenThrough)
+    }
+
+    /// The later of the two, whatever the order in which they came to be known.
+    package mutating func advance(to other: LogStanding) {
+        self.writtenThrough = max(self.writtenThrough, other.writtenThrough)
+        self.keptAfter = max(self.keptAfter, other.keptAfter, self.writtenThrough)
+    }
+
+    /// The events that are lost, as the gap that is going to be stored.
+    package var lost: Gap? {
+        guard self.writtenThrough < self.keptAfter else { return nil }
+        return Gap(
+            id: self.keptAfter,
+            channel: nil,
+            after: self.writtenThrough,
+            before: self.keptAfter.next,
+            reason: .unlogged
+        )
     }
 }
 

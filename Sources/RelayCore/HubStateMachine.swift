@@ -6,6 +6,8 @@ package enum HubPosition: Equatable, Sendable {
     case inTail
     /// The log has to be read.
     case belowTail
+    /// What follows it, up to this id, was neither written to the log nor kept.
+    case lost(through: EventID)
 }
 
 /// What one event loop has fanned out: its newest id, and the tail, the newest batches kept in memory.
@@ -28,21 +30,29 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
     private let tailCapacity: Int
     /// Events up to it may be gone from the log, so the tail doesn't give them either: retention is a promise too.
     private var evictedThrough = EventID.zero
+    /// What of the tail is not in the log stays in the tail; the log bounds how much that can be.
+    private var standing: LogStanding
 
     /// - Parameters:
     ///   - head: the newest id of the log before the first batch.
-    ///   - tailCapacity: bytes of batches kept, as told to `batchAppended`; the newest batch is always kept.
+    ///   - tailCapacity: bytes of batches kept, as told to `batchAppended`; the newest batch is always kept, and so is
+    ///     what was set aside.
     package init(head: EventID, tailCapacity: Int) {
         self.head = head
         self.tailCapacity = tailCapacity
+        self.standing = LogStanding(writtenThrough: head)
     }
+
+    /// How far the log can be read.
+    package var readableThrough: EventID { min(self.head, self.standing.writtenThrough) }
 
     package mutating func batchAppended(
         _ batch: Batch,
         after: EventID,
         last: EventID,
         bytes: Int,
-        evictedThrough: EventID
+        evictedThrough: EventID,
+        standing: LogStanding
     ) {
         precondition(after == self.head, "a batch does not follow the one before it")
         precondition(last > after, "a batch without a new id")
@@ -50,8 +60,14 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
         self.evictedThrough = max(self.evictedThrough, evictedThrough)
         self.tail.append(TailItem(after: after, last: last, bytes: bytes, batch: batch))
         self.tailBytes += bytes
+        self.logStands(at: standing)
+    }
+
+    /// What was set aside was written, or forgotten.
+    package mutating func logStands(at standing: LogStanding) {
+        self.standing.advance(to: standing)
         var surplus = 0
-        while surplus < self.tail.count - 1,
+        while surplus < self.tail.count - 1, self.tail[surplus].last <= self.standing.keptAfter,
             self.tailBytes > self.tailCapacity || self.tail[surplus].last <= self.evictedThrough
         {
             self.tailBytes -= self.tail[surplus].bytes
@@ -65,7 +81,9 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
         if cursor == self.head { return .atHead }
         // Before the first batch there is no tail.
         guard let oldest = self.tail.first else { return .belowTail }
-        return cursor >= max(oldest.after, self.evictedThrough) ? .inTail : .belowTail
+        if cursor >= max(oldest.after, self.evictedThrough) { return .inTail }
+        // All that was set aside and is kept is in the tail, so between the log's end and the tail nothing is left.
+        return cursor < self.standing.writtenThrough ? .belowTail : .lost(through: oldest.after)
     }
 
     /// The oldest batch with entries after `cursor`, and its last id. The cursor must be `inTail`.

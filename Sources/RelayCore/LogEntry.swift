@@ -37,6 +37,8 @@ package struct Gap: Hashable, Sendable {
         case unlogged
         /// The channel was not being recorded.
         case unrecorded
+        /// The log's file is damaged there.
+        case damaged
         /// The cursor is newer than any id this log ever gave.
         case ahead
         /// The cursor is of another log.

@@ -9,6 +9,8 @@ package enum Observation: Sendable {
     case batchAppended(events: Int)
     case logFailed(reason: String)
     case logRecovered
+    /// The log could not be written for so long that events are delivered without it.
+    case settingAside
     case eventsAbandoned(count: Int)
     case subscriberJoined(channel: ChannelName, kind: String)
     case subscriberLeft(channel: ChannelName, reason: String)

@@ -3,14 +3,17 @@ import Synchronization
 /// The way of an event: from the source's queue into the log, and from there to the subscribers.
 ///
 /// It is the only one that appends, so ids, batches and fan-out have one order. Nothing is delivered before it is
-/// appended. While the log can't be written, the batch in hand waits and is tried again; the queue behind it fills,
-/// and then PostgreSQL keeps the rest: events are late then, not lost.
+/// appended, with one exception: when the log could not be written for a second, delivery goes on without it. Events
+/// then get ids that the log had reserved and are set aside in memory, to be written when that is possible again.
 package actor Relay {
     /// How long a request for a channel waits until PostgreSQL listens to it. After it the subscriber is let in all the
     /// same; it is told by a gap if the channel was not recorded yet.
     package static let listenPatience = Duration.seconds(5)
     /// Between two attempts to append a batch: SQLite itself has waited 50 ms for a lock by then.
     package static let appendRetryInterval = Duration.milliseconds(100)
+    /// How long the log may fail before delivery goes on without it. A lock or a slow disk is mostly over by then, and
+    /// an event that is a second late harms less than one that is missing from the log.
+    package static let setAsideAfter = Duration.seconds(1)
     /// How long a stop waits for a log that can't be written.
     package static let abandonAfter = Duration.seconds(5)
 
@@ -26,8 +29,11 @@ package actor Relay {
     private nonisolated let registry: Mutex<ChannelRegistry>
     private nonisolated let sharedStatus: Mutex<RelayStatus>
 
-    /// The newest id of the log. Everything up to it was published.
+    /// The newest id given. Everything up to it was published.
     private var last: EventID
+    private var standing: LogStanding
+    /// Events set aside, and not known to be written yet.
+    private var setAsideCount = 0
     /// The gap to store when the source listens again; nil while it does.
     private var outage: (reason: Gap.Reason, after: EventID?)?
     private var appendFailure: Failure?
@@ -69,6 +75,7 @@ package actor Relay {
         self.registry = Mutex(registry)
         self.sharedStatus = Mutex(RelayStatus(source: .starting, log: .writable, head: identity.last))
         self.last = identity.last
+        self.standing = LogStanding(writtenThrough: identity.last)
         self.outage = identity.isNew ? nil : (.restarted, identity.lastFound)
     }
 
@@ -93,6 +100,7 @@ package actor Relay {
                 try await self.take(reports)
                 await self.hub.hasCaughtUp()
             }
+            try await self.writeWhatIsAside()
             group.cancelAll()
         }
     }
@@ -164,36 +172,93 @@ package actor Relay {
     private func appendAndPublish(_ writes: [LogWrite]) async throws {
         guard !writes.isEmpty, let batch = try await self.append(writes) else { return }
         self.last = batch.last
+        self.advance(to: batch.standing)
         self.sharedStatus.withLock { $0.head = batch.last }
         guard batch.last > batch.after else { return }
         self.hub.publish(batch)
         self.observe(batch)
     }
 
-    /// Appends, trying again for as long as it takes; nil if a stop could not wait any longer.
+    /// Whether everything that has an id is in the log.
+    private var isWritten: Bool { self.standing.writtenThrough == self.last }
+
+    /// Appends, or sets aside, trying again for as long as it takes; nil if a stop could not wait any longer.
     private func append(_ writes: [LogWrite]) async throws -> AppendedBatch? {
         while true {
-            do {
-                switch try await self.log.append(writes, expecting: self.last) {
-                case .appended(let batch):
-                    self.setFailures(append: nil, upkeep: self.upkeepFailure)
-                    return batch
-                case .conflict(let last):
-                    throw RelayError.appendedElsewhere(expected: self.last, found: last)
-                }
-            } catch let error as RelayError {
-                throw error
-            } catch {
-                let since = self.appendFailure?.since ?? self.serverClock.now()
-                self.setFailures(append: Failure(since: since, reason: "\(error)"), upkeep: self.upkeepFailure)
-                if self.source.reports.isFinished, since.advanced(by: Self.abandonAfter) < self.serverClock.now() {
-                    self.observer.observe(.eventsAbandoned(count: writes.count(where: \.isEvent)))
-                    return nil
-                }
+            // What is set aside comes first, and the tick sees to that: a failing attempt for each batch would hold up
+            // what is delivered meanwhile.
+            if self.isWritten, let batch = try await self.attempt(writes) { return batch }
+            if let batch = try await self.setAside(writes) { return batch }
+            if self.hasFailedFor(Self.abandonAfter), self.source.reports.isFinished {
+                self.observer.observe(.eventsAbandoned(count: writes.count(where: \.isEvent)))
+                return nil
             }
             // A cancelled sleep returns at once; the loop then ends by `abandonAfter`.
             try? await self.clock.sleep(for: Self.appendRetryInterval)
         }
+    }
+
+    /// - Returns: nil if the log can't be written now.
+    private func attempt(_ writes: [LogWrite]) async throws -> AppendedBatch? {
+        do {
+            let batch = try await self.log.append(writes, expecting: self.last).batch(expecting: self.last)
+            self.setFailures(append: nil, upkeep: self.upkeepFailure)
+            return batch
+        } catch let error as RelayError {
+            throw error
+        } catch {
+            let since = self.appendFailure?.since ?? self.serverClock.now()
+            self.setFailures(append: Failure(since: since, reason: "\(error)"), upkeep: self.upkeepFailure)
+            return nil
+        }
+    }
+
+    /// - Returns: nil if the log has not failed for long, or can't take anything aside either.
+    private func setAside(_ writes: [LogWrite]) async throws -> AppendedBatch? {
+        guard !self.isWritten || self.hasFailedFor(Self.setAsideAfter) else { return nil }
+        do {
+            let batch = try await self.log.setAside(writes, expecting: self.last).batch(expecting: self.last)
+            if self.isWritten { self.observer.observe(.settingAside) }
+            self.setAsideCount += writes.count(where: \.isEvent)
+            return batch
+        } catch let error as RelayError {
+            throw error
+        } catch {
+            // Then events wait in PostgreSQL, as before the log had failed for long.
+            return nil
+        }
+    }
+
+    private func hasFailedFor(_ duration: Duration) -> Bool {
+        guard let since = self.appendFailure?.since else { return false }
+        return since.advanced(by: duration) < self.serverClock.now()
+    }
+
+    /// What is aside is tried once more, or for as long as a stop waits.
+    private func writeWhatIsAside() async throws {
+        while !self.isWritten {
+            try await self.attemptWhatIsAside()
+            if self.isWritten { return }
+            if self.hasFailedFor(Self.abandonAfter) {
+                return self.observer.observe(.eventsAbandoned(count: self.setAsideCount))
+            }
+            try? await self.clock.sleep(for: Self.appendRetryInterval)
+        }
+    }
+
+    private func attemptWhatIsAside() async throws {
+        guard let batch = try await self.attempt([]) else { return }
+        self.advance(to: batch.standing)
+        self.hub.logStands(at: self.standing)
+    }
+
+    private func advance(to standing: LogStanding) {
+        let lost = self.standing.lost
+        self.standing.advance(to: standing)
+        self.sharedStatus.withLock { $0.writtenThrough = self.standing.writtenThrough }
+        if self.standing.writtenThrough < self.last { return }
+        self.setAsideCount = 0
+        if let lost { self.observer.observe(.gapStored(lost)) }
     }
 
     private func observe(_ batch: AppendedBatch) {
@@ -237,6 +302,8 @@ package actor Relay {
             let since = self.upkeepFailure?.since ?? now
             self.setFailures(append: self.appendFailure, upkeep: Failure(since: since, reason: "\(error)"))
         }
+        // Where somebody else has appended, our next append finds it, too, and ends the relay.
+        if !self.isWritten { try? await self.attemptWhatIsAside() }
         for channel in self.registry.withLock({ $0.takeIdle(at: now) }) {
             self.source.stopListening(to: channel)
         }
@@ -312,6 +379,15 @@ package actor Relay {
 
     package nonisolated var recordedChannels: [ChannelName] {
         self.registry.withLock { $0.names }
+    }
+}
+
+extension AppendOutcome {
+    fileprivate func batch(expecting last: EventID) throws(RelayError) -> AppendedBatch {
+        switch self {
+        case .appended(let batch): return batch
+        case .conflict(let found): throw .appendedElsewhere(expected: last, found: found)
+        }
     }
 }
 

@@ -14,13 +14,16 @@ package struct RelayStatus: Sendable, Equatable {
 
     package var source: Source
     package var log: Log
-    /// The newest id of the log.
+    /// The newest id given.
     package var head: EventID
+    /// The newest id up to which everything is in the log: the head, unless events had to be set aside.
+    package var writtenThrough: EventID
 
-    package init(source: Source, log: Log, head: EventID) {
+    package init(source: Source, log: Log, head: EventID, writtenThrough: EventID? = nil) {
         self.source = source
         self.log = log
         self.head = head
+        self.writtenThrough = writtenThrough ?? head
     }
 
     /// Events that are published now reach the log and the subscribers.

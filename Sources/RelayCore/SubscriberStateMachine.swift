@@ -53,6 +53,8 @@ package struct SubscriberStateMachine: Sendable {
         case sendTail(after: EventID)
         /// Read a page of the log after this id and report `pageRead`.
         case readPage(after: EventID)
+        /// Tell it that what lies between is lost, report `sent`, and call `proceed` again.
+        case tellLost(after: EventID, through: EventID)
         /// Add it to those that get batches, and tell it so if it is to be told.
         case goLive(isFirstTime: Bool)
     }
@@ -87,6 +89,8 @@ package struct SubscriberStateMachine: Sendable {
         case .belowTail:
             self.state = wait(for: .page)
             return .readPage(after: cursor)
+        case .lost(let through):
+            return .tellLost(after: cursor, through: through)
         }
     }
 

@@ -33,6 +33,8 @@ package struct LogObserver: Observer {
             self.logger.debug("batch appended", metadata: ["events": "\(events)"])
         case .logFailed(let reason):
             self.logger.error("log can't be written, trying again", metadata: ["reason": "\(reason)"])
+        case .settingAside:
+            self.logger.error("events are delivered from memory, they are written when the log can be written again")
         case .logRecovered:
             self.logger.info("log can be written again")
         case .eventsAbandoned(let count):

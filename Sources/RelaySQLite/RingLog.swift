@@ -71,6 +71,10 @@ package final class RingLog: EventLog {
         try await self.writer.perform { try $0.append(writes, expecting: last) }
     }
 
+    package func setAside(_ writes: [LogWrite], expecting last: EventID) async throws -> AppendOutcome {
+        try await self.writer.perform { try $0.setAside(writes, expecting: last) }
+    }
+
     package func read(
         _ channel: ChannelName,
         after: EventID,

@@ -55,9 +55,18 @@ final class RingLogStatements {
         return rowID
     }
 
-    /// The newest id of the log when the channel was last given up, 0 if it never was.
-    func recordedUntil(_ channel: Int64) throws -> EventID {
-        EventID(try self.connection.integer("SELECT recorded_until FROM channel WHERE id = \(channel)") ?? 0)
+    /// All channels that have a row.
+    func channels() throws -> (rowIDs: [ChannelName: Int64], recordings: Recordings) {
+        var rowIDs: [ChannelName: Int64] = [:]
+        var recordings = Recordings()
+        try self.connection.prepare("SELECT name, id, recording, recorded_until FROM channel").eachRow { row in
+            if let name = try? ChannelName(row.text(0)) {
+                rowIDs[name] = row.integer(1)
+                recordings.found(name, isRecording: row.integer(2) == 1, until: row.id(3))
+            }
+            return true
+        }
+        return (rowIDs, recordings)
     }
 
     func startRecording(_ channel: Int64, at id: EventID, now: Timestamp) throws {

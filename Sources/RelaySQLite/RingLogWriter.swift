@@ -11,16 +11,16 @@ final class RingLogWriter {
     private let statements: RingLogStatements
     private let evictor: RingLogEvictor
     private var ids: EventIDSequence
-    private var channels: [ChannelName: ChannelRow]
+    private var recordings: Recordings
+    private var setAside = SetAside()
+    /// What has an id up to this one is in the tables, or was.
+    private var writtenThrough: EventID
+    /// Of channels that have a row.
+    private var rowIDs: [ChannelName: Int64]
     /// What is kept in memory of the tables may differ from them, since a transaction failed half-way.
     private var isStale = false
     /// Somebody reads the file in one long transaction, and the write-ahead log can't be emptied.
     private var walIsTooLarge = false
-
-    private struct ChannelRow {
-        let rowID: Int64
-        var isRecording: Bool
-    }
 
     /// How long an append waits for a lock that somebody's sqlite3 shell holds before it fails and is tried again.
     private static let busyTimeout = Duration.milliseconds(50)
@@ -40,25 +40,15 @@ final class RingLogWriter {
         self.statements = try RingLogStatements(self.connection)
         self.evictor = try RingLogEvictor(self.connection, retention: retention)
         self.ids = EventIDSequence(last: self.identity.last, highWater: self.identity.last)
-        self.channels = try Self.channels(self.connection)
+        self.writtenThrough = self.identity.last
+        (self.rowIDs, self.recordings) = try self.statements.channels()
         self.connection.setBusyTimeout(Self.busyTimeout)
-    }
-
-    private static func channels(_ connection: SQLiteConnection) throws -> [ChannelName: ChannelRow] {
-        var channels: [ChannelName: ChannelRow] = [:]
-        try connection.prepare("SELECT name, id, recording FROM channel").eachRow { row in
-            if let name = try? ChannelName(row.text(0)) {
-                channels[name] = ChannelRow(rowID: row.integer(1), isRecording: row.integer(2) == 1)
-            }
-            return true
-        }
-        return channels
     }
 
     /// A write transaction. When it fails the tables are as before, and what is kept in memory is read anew next time.
     private func transaction<Result>(_ body: () throws -> Result) throws -> Result {
         if self.isStale {
-            self.channels = try Self.channels(self.connection)
+            self.rowIDs = try self.statements.channels().rowIDs
             try self.evictor.reload()
             self.isStale = false
         }
@@ -76,84 +66,106 @@ final class RingLogWriter {
     func append(_ writes: [LogWrite], expecting last: EventID) throws -> AppendOutcome {
         guard last == self.ids.last else { return .conflict(last: self.ids.last) }
         if self.walIsTooLarge { throw RingLogHeldOpen(path: self.path) }
+        try self.writeSetAside()
         let now = self.clock.now()
         if let mark = self.ids.markNeeded(for: writes.count, at: now) {
             try self.reserve(through: mark)
         }
-        var ids = self.ids
-        let entries = try self.transaction {
-            let entries = try self.insert(writes, ids: &ids, now: now)
-            try self.evictor.evictSurplus()
-            return entries
-        }
-        self.ids = ids
-        return .appended(
-            AppendedBatch(after: last, last: ids.last, entries: entries, evictedThrough: self.evictor.evictedThrough)
+        var (ids, recordings) = (self.ids, self.recordings)
+        let plan = LogPlan(writes, after: last, at: now, recordings: &recordings) { ids.next(at: now) }
+        if !plan.isEmpty { try self.transaction { try self.write(plan) } }
+        (self.ids, self.recordings, self.writtenThrough) = (ids, recordings, ids.last)
+        return .appended(self.batch(of: plan))
+    }
+
+    private func batch(of plan: LogPlan) -> AppendedBatch {
+        AppendedBatch(
+            after: plan.after,
+            last: plan.last,
+            entries: plan.entries,
+            evictedThrough: self.evictor.evictedThrough,
+            standing: self.standing
         )
     }
 
-    private func insert(_ writes: [LogWrite], ids: inout EventIDSequence, now: Timestamp) throws -> [LogEntry] {
-        var entries: [LogEntry] = []
-        entries.reserveCapacity(writes.count)
-        for write in writes {
-            switch write {
-            case .event(let notification):
-                let row = try self.row(of: notification.channel)
-                let event = Event(
-                    id: ids.next(at: now),
-                    channel: notification.channel,
-                    time: now,
-                    payload: notification.payload
-                )
-                try self.statements.insert(event, channel: row.rowID)
-                self.evictor.appended(event, channel: row.rowID)
-                entries.append(.event(event))
-            case .gap(let reason, let after):
-                let after = after ?? ids.last
-                let id = ids.next(at: now)
-                entries.append(try self.insertGap(id: id, channel: nil, after: after, reason, now: now))
-            case .recordingStarted(let channel):
-                let row = try self.row(of: channel)
-                if row.isRecording { continue }
-                let after = try self.statements.recordedUntil(row.rowID)
-                let id = ids.next(at: now)
-                try self.statements.startRecording(row.rowID, at: id, now: now)
-                self.channels[channel]?.isRecording = true
-                entries.append(try self.insertGap(id: id, channel: channel, after: after, .unrecorded, now: now))
-            case .recordingStopped(let channel):
-                try self.stopRecording(channel, at: ids.last)
-            case .recordingOnly(let kept):
-                for channel in self.channels.keys where !kept.contains(channel) {
-                    try self.stopRecording(channel, at: ids.last)
-                }
+    /// In the transaction that is under way.
+    private func write(_ plan: LogPlan) throws {
+        for entry in plan.entries {
+            switch entry {
+            case .event(let event):
+                let row = try self.row(of: event.channel)
+                try self.statements.insert(event, channel: row)
+                self.evictor.appended(event, channel: row)
+            case .gap(let gap):
+                try self.statements.insert(gap, channel: try gap.channel.map(self.row(of:)), now: plan.time)
             }
         }
-        return entries
+        for change in plan.changes {
+            switch change {
+            case .started(let channel, let id):
+                try self.statements.startRecording(try self.row(of: channel), at: id, now: plan.time)
+            case .stopped(let channel, let last):
+                try self.statements.stopRecording(try self.row(of: channel), at: last)
+            }
+        }
+        try self.evictor.evictSurplus()
     }
 
-    private func stopRecording(_ channel: ChannelName, at last: EventID) throws {
-        guard let row = self.channels[channel], row.isRecording else { return }
-        try self.statements.stopRecording(row.rowID, at: last)
-        self.channels[channel]?.isRecording = false
-    }
-
-    private func row(of channel: ChannelName) throws -> ChannelRow {
-        if let row = self.channels[channel] { return row }
-        let row = ChannelRow(rowID: try self.statements.insertChannel(channel), isRecording: false)
-        self.channels[channel] = row
+    private func row(of channel: ChannelName) throws -> Int64 {
+        if let row = self.rowIDs[channel] { return row }
+        let row = try self.statements.insertChannel(channel)
+        self.rowIDs[channel] = row
         return row
     }
 
-    private func insertGap(
-        id: EventID,
-        channel: ChannelName?,
-        after: EventID,
-        _ reason: Gap.Reason,
-        now: Timestamp
-    ) throws -> LogEntry {
-        let gap = Gap(id: id, channel: channel, after: after, before: id.next, reason: reason)
-        try self.statements.insert(gap, channel: channel.flatMap { self.channels[$0]?.rowID }, now: now)
-        return .gap(gap)
+    // MARK: - Setting aside
+
+    /// Every id that is given here lies under the mark that is on disk, so a kill or a power cut makes none come again.
+    func setAside(_ writes: [LogWrite], expecting last: EventID) throws -> AppendOutcome {
+        guard last == self.ids.last else { return .conflict(last: self.ids.last) }
+        var (ids, recordings) = (self.ids, self.recordings)
+        func nextID() throws -> EventID {
+            guard let id = ids.nextReserved() else { throw NoMoreIDs() }
+            return id
+        }
+        let plan = try LogPlan(
+            writes,
+            after: last,
+            at: self.clock.now(),
+            recordings: &recordings,
+            nextID: nextID
+        ).reserving(try nextID())
+        try self.setAside.append(plan)
+        (self.ids, self.recordings) = (ids, recordings)
+        return .appended(self.batch(of: plan))
+    }
+
+    private var standing: LogStanding {
+        LogStanding(writtenThrough: self.writtenThrough, keptAfter: self.setAside.lost?.through)
+    }
+
+    /// In transactions of a batch each; those that work are not undone by one that fails.
+    private func writeSetAside() throws {
+        if let lost = self.setAside.lost {
+            let gap = Gap(
+                id: lost.through,
+                channel: nil,
+                after: lost.after,
+                before: lost.through.next,
+                reason: .unlogged
+            )
+            try self.transaction {
+                for plan in self.setAside.remains { try self.write(plan) }
+                try self.statements.insert(gap, channel: nil, now: self.clock.now())
+            }
+            self.setAside.lossWritten()
+            self.writtenThrough = lost.through
+        }
+        while let plan = self.setAside.plans.first {
+            try self.transaction { try self.write(plan) }
+            self.setAside.oldestWritten()
+            self.writtenThrough = plan.last
+        }
     }
 
     /// Puts the mark on disk before ids up to it are given: the one commit that waits for the disk. It also makes
@@ -183,43 +195,24 @@ final class RingLogWriter {
             try self.evictor.evictAged(now: now)
             try self.evictor.evictSurplus()
             try self.statements.mergeGaps(beyond: Self.maximumGaps)
-            return try self.statements.forgetUnusedChannels()
+            // What is set aside may say that one of them is recorded again, since when.
+            return self.setAside.isEmpty ? try self.statements.forgetUnusedChannels() : []
         }
-        for channel in forgotten { self.channels[channel] = nil }
+        for channel in forgotten {
+            self.rowIDs[channel] = nil
+            self.recordings.forget(channel)
+        }
         try self.evictor.shrinkFile()
     }
 
     /// Stops cleanly: the next start goes on right after the newest id. No other connection may be open.
     func finish() throws {
         self.connection.setBusyTimeout(Self.patience)
+        try self.writeSetAside()
         try self.setMark(self.ids.last, clean: true)
         try self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         // Another process that reads the file keeps it in WAL mode, which is as well.
         try? self.connection.execute("PRAGMA journal_mode = DELETE")
-    }
-}
-
-/// The file at the log's path is not the one that is open: it was deleted or replaced.
-package struct RingLogMoved: Error, Equatable, CustomStringConvertible {
-    package let path: String
-
-    package var description: String {
-        """
-        the log '\(self.path)' was deleted or replaced while it was in use. What is appended now is lost when the \
-        relay stops: restart it
-        """
-    }
-}
-
-/// The write-ahead log can't be emptied, since another program reads the log in one long transaction.
-package struct RingLogHeldOpen: Error, Equatable, CustomStringConvertible {
-    package let path: String
-
-    package var description: String {
-        """
-        the file '\(self.path)-wal' has grown to its limit, because another program keeps a read transaction open: end \
-        it. Until then events wait in PostgreSQL
-        """
     }
 }
 

@@ -95,6 +95,40 @@ struct HubStateMachineTests {
         #expect("\(found.last)" == batch)
     }
 
+    @Test func `what is not in the log stays in the tail, however much it is`() {
+        var hub = self.hub(110, 120)
+        for last in [130, 140, 150, 160, 170] as [EventID] {
+            hub.append(through: last, standing: LogStanding(writtenThrough: 120))
+        }
+        #expect(hub.readableThrough == 120)
+        #expect(positions(hub, 119, 120, 125, 169, 170) == [.belowTail, .inTail, .inTail, .inTail, .atHead])
+        hub.logStands(at: LogStanding(writtenThrough: 170))
+        #expect(hub.readableThrough == 170)
+        #expect(positions(hub, 139, 140, 170) == [.belowTail, .inTail, .atHead], "written, it goes as all else")
+    }
+
+    @Test func `what is neither in the log nor kept is lost`() {
+        var hub = self.hub(110)
+        hub.append(through: 120, standing: LogStanding(writtenThrough: 110))
+        hub.append(through: 130, standing: LogStanding(writtenThrough: 110))
+        hub.append(through: 140, bytes: 25, standing: LogStanding(writtenThrough: 110, keptAfter: 120))
+        #expect(
+            positions(hub, 109, 110, 119, 120, 130) == [
+                .belowTail, .lost(through: 120), .lost(through: 120), .inTail, .inTail,
+            ]
+        )
+        hub.logStands(at: LogStanding(writtenThrough: 140))
+        #expect(positions(hub, 110, 119) == [.belowTail, .belowTail], "the gap is in the log now")
+    }
+
+    @Test func `older news of the log change nothing`() {
+        var hub = self.hub(110)
+        hub.logStands(at: LogStanding(writtenThrough: 105))
+        #expect(hub.readableThrough == 110)
+        hub.logStands(at: LogStanding(writtenThrough: 120))
+        #expect(hub.readableThrough == 110, "the loop has not seen that far itself")
+    }
+
     @Test func `from every cursor in the tail the batches lead to the head`() {
         let hub = self.hub(103, 104, 110, 117, 118, capacity: 1_000)
         for start in Int64(100)..<118 {
@@ -113,7 +147,20 @@ struct HubStateMachineTests {
 
 extension HubStateMachine where Batch == String {
     /// A batch named for its last id.
-    fileprivate mutating func append(through last: EventID, bytes: Int = 10, evictedThrough: EventID = .zero) {
-        self.batchAppended("\(last)", after: self.head, last: last, bytes: bytes, evictedThrough: evictedThrough)
+    /// - Parameter standing: nil if everything is written.
+    fileprivate mutating func append(
+        through last: EventID,
+        bytes: Int = 10,
+        evictedThrough: EventID = .zero,
+        standing: LogStanding? = nil
+    ) {
+        self.batchAppended(
+            "\(last)",
+            after: self.head,
+            last: last,
+            bytes: bytes,
+            evictedThrough: evictedThrough,
+            standing: standing ?? LogStanding(writtenThrough: last)
+        )
     }
 }

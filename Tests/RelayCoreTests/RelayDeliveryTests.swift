@@ -36,7 +36,7 @@ struct RelayDeliveryTests {
     }
 
     @Test(arguments: SeededGenerator.seeds(fixed: 2, new: 2))
-    func `no batch is published that is not in the log, whatever fails`(seed: UInt64) async throws {
+    func `no batch is published that is neither in the log nor set aside, whatever fails`(seed: UInt64) async throws {
         var random = SeededGenerator(seed: seed)
         let test = RelayUnderTest()
         try await test.run {
@@ -144,6 +144,7 @@ struct RelayDeliveryTests {
     @Test func `a stop waits five seconds for a log that can't be written, then says what it gave up`() async throws {
         let test = RelayUnderTest()
         test.log.failAppends("disk full")
+        test.log.failSettingAside("no more ids")
         test.source.connect("a")
         test.source.send("a", "1")
         test.source.reports.finish()

@@ -12,7 +12,7 @@ final class RelayUnderTest: Sendable {
     let log: FailingEventLog
     let hub: RecordingHub
     let relay: Relay
-    /// Batches that were published before they were in the log.
+    /// Batches that were said to be in the log before they were.
     let publishedTooEarly = Watched(0)
 
     /// - Parameter memory: makes the log; a new one by default.
@@ -28,7 +28,7 @@ final class RelayUnderTest: Sendable {
         self.memory = memory
         self.log = log
         self.hub = RecordingHub { batch in
-            if batch.last > log.appendedThrough { publishedTooEarly.change { $0 += 1 } }
+            if batch.standing.writtenThrough > log.appendedThrough { publishedTooEarly.change { $0 += 1 } }
         }
         self.relay = Relay(
             log: log,

@@ -20,7 +20,7 @@ package struct EventLogContract: Sendable, CustomTestStringConvertible {
     package var testDescription: String { self.promise }
 
     /// What also a log that keeps everything in memory can promise.
-    package static let withoutRetention = appending + reading + history
+    package static let withoutRetention = appending + settingAside + reading + history
 
     package static let all = withoutRetention + retention + reopening
 }

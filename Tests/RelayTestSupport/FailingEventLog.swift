@@ -12,6 +12,7 @@ package final class FailingEventLog: EventLog {
     private struct State: Sendable {
         var appends = Appends.work
         var tickFailure: LogFailure?
+        var setAsideFailure: LogFailure?
         var attempts = 0
         var appendedThrough: EventID
     }
@@ -35,12 +36,16 @@ package final class FailingEventLog: EventLog {
     /// Appends find that somebody else has appended up to `last`.
     package func conflict(last: EventID) { self.state.change { $0.appends = .conflict(last) } }
 
+    /// Nothing can be set aside either.
+    package func failSettingAside(_ reason: String) { self.state.change { $0.setAsideFailure = LogFailure(reason) } }
+
     package func failTicks(_ reason: String) { self.state.change { $0.tickFailure = LogFailure(reason) } }
 
     package func work() {
         self.state.change {
             $0.appends = .work
             $0.tickFailure = nil
+            $0.setAsideFailure = nil
         }
     }
 
@@ -71,6 +76,11 @@ package final class FailingEventLog: EventLog {
         let outcome = try await self.log.append(writes, expecting: last)
         if case .appended(let batch) = outcome { self.state.change { $0.appendedThrough = batch.last } }
         return outcome
+    }
+
+    package func setAside(_ writes: [LogWrite], expecting last: EventID) async throws -> AppendOutcome {
+        if let failure = self.state.value.setAsideFailure { throw failure }
+        return try await self.log.setAside(writes, expecting: last)
     }
 
     package func read(

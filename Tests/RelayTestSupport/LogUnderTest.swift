@@ -37,7 +37,21 @@ package final class LogUnderTest {
 
     @discardableResult
     package func append(_ writes: [LogWrite]) async throws -> AppendedBatch {
-        switch try await self.log.append(writes, expecting: self.last) {
+        try self.take(try await self.log.append(writes, expecting: self.last))
+    }
+
+    @discardableResult
+    package func setAside(_ writes: LogWrite...) async throws -> AppendedBatch {
+        try await self.setAside(writes)
+    }
+
+    @discardableResult
+    package func setAside(_ writes: [LogWrite]) async throws -> AppendedBatch {
+        try self.take(try await self.log.setAside(writes, expecting: self.last))
+    }
+
+    private func take(_ outcome: AppendOutcome) throws -> AppendedBatch {
+        switch outcome {
         case .appended(let batch):
             self.last = batch.last
             self.entries += batch.entries

@@ -15,6 +15,10 @@ package final class MemoryEventLog: EventLog {
         var entries: [LogEntry] = []
         var last: EventID
         var channels: [ChannelName: Channel] = [:]
+        /// What was set aside, and how many of its oldest entries there was no room for.
+        var aside: [LogEntry] = []
+        var writtenThrough: EventID
+        var lostThrough: EventID?
     }
 
     package let identity: LogIdentity
@@ -46,7 +50,7 @@ package final class MemoryEventLog: EventLog {
     package init(clock: ServerClock, identity: LogIdentity, recorded: [ChannelName] = []) {
         self.identity = identity
         self.clock = clock
-        var state = State(last: identity.last)
+        var state = State(last: identity.last, writtenThrough: identity.last)
         for channel in recorded { state.channels[channel] = Channel(isRecording: true) }
         self.state = Mutex(state)
     }
@@ -58,9 +62,40 @@ package final class MemoryEventLog: EventLog {
         let now = self.clock.now()
         return self.state.withLock { state in
             guard state.last == last else { return .conflict(last: state.last) }
+            state.writeAside()
             let entries = writes.compactMap { state.entry(for: $0, at: now) }
             state.entries.append(contentsOf: entries)
+            state.writtenThrough = state.last
             return .appended(AppendedBatch(after: last, last: state.last, entries: entries, evictedThrough: .zero))
+        }
+    }
+
+    package func setAside(_ writes: [LogWrite], expecting last: EventID) async throws -> AppendOutcome {
+        let now = self.clock.now()
+        return self.state.withLock { state in
+            guard state.last == last else { return .conflict(last: state.last) }
+            let entries = writes.compactMap { state.entry(for: $0, at: now) }
+            state.aside.append(contentsOf: entries)
+            // For the gap that may have to stand here.
+            state.last = state.last.next
+            let standing = LogStanding(writtenThrough: state.writtenThrough, keptAfter: state.lostThrough)
+            return .appended(
+                AppendedBatch(
+                    after: last,
+                    last: state.last,
+                    entries: entries,
+                    evictedThrough: .zero,
+                    standing: standing
+                )
+            )
+        }
+    }
+
+    /// Of what is set aside, everything so far is lost.
+    package func forgetAside() {
+        self.state.withLock { state in
+            state.aside = []
+            state.lostThrough = state.last
         }
     }
 
@@ -138,6 +173,22 @@ extension MemoryEventLog.State {
         guard self.channels[name]?.isRecording == true else { return }
         self.channels[name]?.isRecording = false
         self.channels[name]?.recordedUntil = self.last
+    }
+
+    fileprivate mutating func writeAside() {
+        if let through = self.lostThrough {
+            let gap = Gap(
+                id: through,
+                channel: nil,
+                after: self.writtenThrough,
+                before: through.next,
+                reason: .unlogged
+            )
+            self.entries.append(.gap(gap))
+        }
+        self.entries.append(contentsOf: self.aside)
+        self.aside = []
+        self.lostThrough = nil
     }
 
     private mutating func nextID(_ now: Timestamp) -> EventID {

@@ -3,6 +3,7 @@ package import RelayCore
 /// Keeps the batches it is given instead of delivering them.
 package final class RecordingHub: EventHub {
     private let published = Watched<[AppendedBatch]>([])
+    private let stands = Watched<LogStanding?>(nil)
     private let isBehind = Watched(false)
     private let timesAsked = Watched(0)
     private let whenPublished: @Sendable (AppendedBatch) -> Void
@@ -15,6 +16,16 @@ package final class RecordingHub: EventHub {
     package func publish(_ batch: AppendedBatch) {
         self.whenPublished(batch)
         self.published.change { $0.append(batch) }
+    }
+
+    package func logStands(at standing: LogStanding) {
+        self.stands.change { $0 = standing }
+    }
+
+    /// Waits until the log has caught up with what was published.
+    @discardableResult
+    package func whenWritten() async throws -> LogStanding? {
+        try await self.stands.when { $0?.writtenThrough == self.batches.last?.last }
     }
 
     package func hasCaughtUp() async {

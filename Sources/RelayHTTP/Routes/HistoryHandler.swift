@@ -9,8 +9,9 @@ struct HistoryHandler {
     func response(_ head: HTTPRequestHead, _ target: RequestTarget, channel: String) async throws -> HTTPResponse {
         let channel = try self.router.channel(channel)
         let query = try HistoryQuery(target, channel: channel)
-        // Read before the page: whoever subscribes with it afterwards misses nothing that the page doesn't have.
-        let logHead = self.router.relay.status.head
+        // Read before the page: whoever subscribes with it afterwards misses nothing that the page doesn't have. What
+        // is set aside is not on the page.
+        let logHead = self.router.relay.status.writtenThrough
         if head.headers[canonicalForm: "Accept"].contains(where: { $0.hasPrefix("application/x-ndjson") }) {
             return self.lines(query, through: logHead)
         }

@@ -55,6 +55,10 @@ package final class FanOut: EventHub {
         }
     }
 
+    package func logStands(at standing: LogStanding) {
+        for hub in self.hubs { hub.eventLoop.execute { hub.value.logStands(at: standing) } }
+    }
+
     private func done(_ index: Int) {
         let waiter = self.backlog.withLock { backlog in
             backlog.done[index] += 1

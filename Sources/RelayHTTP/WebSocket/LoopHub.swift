@@ -30,12 +30,17 @@ package final class LoopHub {
 
     package var head: EventID { self.machine.head }
 
+    /// How far the log can be read.
+    var readableThrough: EventID { self.machine.readableThrough }
+
     package func position(of cursor: EventID) -> HubPosition { self.machine.position(of: cursor) }
 
     /// The oldest batch of the tail with entries after `cursor`, and its last id.
     func tailBatch(after cursor: EventID) -> (batch: FrameBatch, last: EventID) {
         self.machine.tailBatch(after: cursor)
     }
+
+    func logStands(at standing: LogStanding) { self.machine.logStands(at: standing) }
 
     // MARK: - Fan-out
 
@@ -48,7 +53,8 @@ package final class LoopHub {
             after: batch.after,
             last: batch.last,
             bytes: frames.bytes,
-            evictedThrough: batch.evictedThrough
+            evictedThrough: batch.evictedThrough,
+            standing: batch.standing
         )
         if frames.concernsAllChannels {
             for key in self.live.keys { self.fanOut(frames, to: key, after: previousHead) }

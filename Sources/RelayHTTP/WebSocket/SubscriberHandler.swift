@@ -101,6 +101,17 @@ package final class SubscriberHandler: ChannelInboundHandler {
                 context.flush()
                 self.readPage(after: after)
                 return
+            case .tellLost(let after, let through):
+                if self.kind == .raw { return self.closeFallenBehind() }
+                let gap = Gap(
+                    id: through,
+                    channel: self.channelName,
+                    after: after,
+                    before: through.next,
+                    reason: .unlogged
+                )
+                self.write(EncodedFrames([.gap(gap)], channel: self.channelName, kind: self.kind).buffer)
+                self.machine.sent(through: through)
             case .goLive(let isFirstTime):
                 self.hub.addLive(self)
                 if isFirstTime && self.kind == .enveloped { self.writeLive() }
@@ -120,9 +131,9 @@ package final class SubscriberHandler: ChannelInboundHandler {
 
     private func readPage(after: EventID) {
         guard let context = self.context else { return }
-        let (log, channel, head) = (self.log, self.channelName, self.hub.head)
+        let (log, channel, through) = (self.log, self.channelName, self.hub.readableThrough)
         context.eventLoop.makeFutureWithTask {
-            try await log.read(channel, after: after, through: head, limit: Self.pageLimit)
+            try await log.read(channel, after: after, through: through, limit: Self.pageLimit)
         }.assumeIsolated().whenComplete { self.pageRead($0) }
     }
 
@@ -130,9 +141,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
         guard self.machine.pageRead() else { return }
         switch result {
         case .success(let page):
-            if self.kind == .raw && page.entries.contains(where: \.isEvicted) {
-                return self.close(.tryAgainLater, reason: "fell behind what the log keeps")
-            }
+            if self.kind == .raw && page.entries.contains(where: \.isLoss) { return self.closeFallenBehind() }
             self.write(
                 EncodedFrames(page.entries, channel: self.channelName, kind: self.kind).buffer
             )
@@ -142,6 +151,11 @@ package final class SubscriberHandler: ChannelInboundHandler {
             self.observer.observe(.requestFailed(reason: "\(error)"))
             self.close(.internalError, reason: "the log can't be read")
         }
+    }
+
+    /// A raw stream can't carry a gap.
+    private func closeFallenBehind() {
+        self.close(.tryAgainLater, reason: "fell behind what the log keeps")
     }
 
     // MARK: - Live
@@ -269,7 +283,12 @@ package final class SubscriberHandler: ChannelInboundHandler {
 }
 
 extension LogEntry {
-    fileprivate var isEvicted: Bool {
-        if case .gap(let gap) = self { gap.reason == .evicted } else { false }
+    /// Events that were in the log's care and that the subscriber was too late for.
+    fileprivate var isLoss: Bool {
+        guard case .gap(let gap) = self else { return false }
+        return switch gap.reason {
+        case .evicted, .unlogged, .damaged: true
+        case .disconnected, .restarted, .unrecorded, .ahead, .replaced: false
+        }
     }
 }

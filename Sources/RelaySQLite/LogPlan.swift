@@ -1,0 +1,141 @@
+import RelayCore
+
+/// What a list of writes comes to, before any of it is written: the entries with their ids, and the changes of what is
+/// recorded. It is written as it is, now or later.
+struct LogPlan {
+    /// The newest id before and after it.
+    let after: EventID
+    let last: EventID
+    let time: Timestamp
+    /// In the order of ids.
+    private(set) var entries: [LogEntry]
+    let changes: [RecordingChange]
+
+    enum RecordingChange {
+        /// The gap entry of the same id tells it.
+        case started(ChannelName, at: EventID)
+        case stopped(ChannelName, at: EventID)
+    }
+
+    /// - Parameters:
+    ///   - nextID: gives the ids, one for each entry.
+    ///   - recordings: is brought up to date.
+    init(
+        _ writes: [LogWrite],
+        after: EventID,
+        at time: Timestamp,
+        recordings: inout Recordings,
+        nextID: () throws -> EventID
+    ) rethrows {
+        var entries: [LogEntry] = []
+        entries.reserveCapacity(writes.count)
+        var changes: [RecordingChange] = []
+        var last = after
+        func next() throws -> EventID {
+            last = try nextID()
+            return last
+        }
+        func gap(_ channel: ChannelName?, after: EventID, _ reason: Gap.Reason) throws -> LogEntry {
+            let id = try next()
+            return .gap(Gap(id: id, channel: channel, after: after, before: id.next, reason: reason))
+        }
+        for write in writes {
+            switch write {
+            case .event(let notification):
+                let (channel, payload) = (notification.channel, notification.payload)
+                entries.append(.event(Event(id: try next(), channel: channel, time: time, payload: payload)))
+            case .gap(let reason, let after):
+                entries.append(try gap(nil, after: after ?? last, reason))
+            case .recordingStarted(let channel):
+                guard let recordedUntil = recordings.start(channel) else { continue }
+                entries.append(try gap(channel, after: recordedUntil, .unrecorded))
+                changes.append(.started(channel, at: last))
+            case .recordingStopped(let channel):
+                if recordings.stop(channel, at: last) { changes.append(.stopped(channel, at: last)) }
+            case .recordingOnly(let kept):
+                for channel in recordings.current where !kept.contains(channel) {
+                    if recordings.stop(channel, at: last) { changes.append(.stopped(channel, at: last)) }
+                }
+            }
+        }
+        self.after = after
+        self.last = last
+        self.time = time
+        self.entries = entries
+        self.changes = changes
+    }
+
+    private init(_ plan: LogPlan, last: EventID, entries: [LogEntry]) {
+        self.after = plan.after
+        self.last = last
+        self.time = plan.time
+        self.entries = entries
+        self.changes = plan.changes
+    }
+
+    /// The same plan with one id more at its end, for a gap that may have to stand there.
+    func reserving(_ id: EventID) -> LogPlan {
+        LogPlan(self, last: id, entries: self.entries)
+    }
+
+    var isEmpty: Bool { self.entries.isEmpty && self.changes.isEmpty }
+
+    /// What can't be given up for want of room: where recordings began and ended.
+    var withoutEvents: LogPlan {
+        let beginnings = self.entries.filter { entry in
+            if case .gap(let gap) = entry { gap.channel != nil } else { false }
+        }
+        return LogPlan(self, last: self.last, entries: beginnings)
+    }
+
+    /// About what it takes in memory.
+    var bytes: Int {
+        self.entries.reduce((self.changes.count + 1) * Self.entryOverhead) { bytes, entry in
+            guard case .event(let event) = entry else { return bytes + Self.entryOverhead }
+            return bytes + Self.entryOverhead + event.payload.bytes.count
+        }
+    }
+
+    /// What an entry costs beside its payload.
+    private static let entryOverhead = 256
+}
+
+/// Which channels are recorded, as far as ids were given: what is set aside counts.
+struct Recordings {
+    private struct Channel {
+        var isRecording: Bool
+        /// The newest id when it was last given up, 0 if it never was.
+        var until: EventID
+    }
+
+    private var channels: [ChannelName: Channel] = [:]
+
+    init() {}
+
+    mutating func found(_ channel: ChannelName, isRecording: Bool, until: EventID) {
+        self.channels[channel] = Channel(isRecording: isRecording, until: until)
+    }
+
+    /// - Returns: until when it was recorded before, 0 if never; nil if it is being recorded.
+    mutating func start(_ channel: ChannelName) -> EventID? {
+        let before = self.channels[channel] ?? Channel(isRecording: false, until: .zero)
+        if before.isRecording { return nil }
+        self.channels[channel] = Channel(isRecording: true, until: before.until)
+        return before.until
+    }
+
+    /// - Returns: whether it was being recorded.
+    mutating func stop(_ channel: ChannelName, at last: EventID) -> Bool {
+        guard self.channels[channel]?.isRecording == true else { return false }
+        self.channels[channel] = Channel(isRecording: false, until: last)
+        return true
+    }
+
+    mutating func forget(_ channel: ChannelName) {
+        self.channels[channel] = nil
+    }
+
+    var current: [ChannelName] {
+        self.channels.filter(\.value.isRecording).keys.sorted { $0.text < $1.text }
+    }
+}

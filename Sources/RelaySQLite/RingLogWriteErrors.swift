@@ -1,0 +1,28 @@
+/// The file at the log's path is not the one that is open: another took its place.
+package struct RingLogMoved: Error, Equatable, CustomStringConvertible {
+    package let path: String
+
+    package var description: String {
+        """
+        the log '\(self.path)' was replaced by another file while it was in use. Move that file away: the log is then \
+        put back in its place. What is appended until then is lost when the relay stops
+        """
+    }
+}
+
+/// The write-ahead log can't be emptied, since another program reads the log in one long transaction.
+package struct RingLogHeldOpen: Error, Equatable, CustomStringConvertible {
+    package let path: String
+
+    package var description: String {
+        """
+        the file '\(self.path)-wal' has grown to its limit, because another program keeps a read transaction open: end \
+        it. Until then nothing is written to the log
+        """
+    }
+}
+
+/// The ids that were reserved before the log could no longer be written are used up.
+struct NoMoreIDs: Error, CustomStringConvertible {
+    let description = "all ids that were reserved are given"
+}
