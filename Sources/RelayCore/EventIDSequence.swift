@@ -46,8 +46,8 @@ package struct EventIDSequence: Sendable {
         self.highWater = mark
     }
 
-    /// The next id without regard to the time, while no higher mark can be reserved; nil if the mark is reached. Nine
-    /// seconds' worth of the clock's ids are reserved at any time, which is nine million of these.
+    /// The next id without regard to the time, while no higher mark can be reserved; nil if the mark is reached. What is
+    /// reserved is renewed each second, so there are hardly ever fewer than a million left.
     package mutating func nextReserved() -> EventID? {
         guard self.last < self.highWater else { return nil }
         self.last = self.last.next

@@ -36,7 +36,9 @@ package protocol EventLog: Sendable {
 
     /// Upkeep that is due with or without events: evicts what is too old, reserves ids, verifies that the file is
     /// there. To be called each second.
-    func tick() async throws
+    /// - Returns: what had to be mended, if anything.
+    @discardableResult
+    func tick() async throws -> LogRepair?
 
     /// The channels that were being recorded when the log was last open, or are now.
     func recordedChannels() async throws -> [ChannelName]
@@ -44,6 +46,11 @@ package protocol EventLog: Sendable {
     /// Stops cleanly: what was appended is on disk, and the next start goes on with the next id.
     /// - Throws: when that is not possible, or what was set aside can't be written. It is closed all the same.
     func close() async throws
+}
+
+package enum LogRepair: String, Sendable {
+    /// The file was deleted or moved away while it was open; all of it is in its place again.
+    case putBack
 }
 
 /// What names a log and where it begins.

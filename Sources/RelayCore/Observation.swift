@@ -9,6 +9,7 @@ package enum Observation: Sendable {
     case batchAppended(events: Int)
     case logFailed(reason: String)
     case logRecovered
+    case logRepaired(LogRepair)
     /// The log could not be written for so long that events are delivered without it.
     case settingAside
     case eventsAbandoned(count: Int)

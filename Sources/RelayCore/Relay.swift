@@ -296,7 +296,7 @@ package actor Relay {
     package func tick() async {
         let now = self.serverClock.now()
         do {
-            try await self.log.tick()
+            if let repair = try await self.log.tick() { self.observer.observe(.logRepaired(repair)) }
             self.setFailures(append: self.appendFailure, upkeep: nil)
         } catch {
             let since = self.upkeepFailure?.since ?? now

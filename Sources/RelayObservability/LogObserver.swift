@@ -33,8 +33,10 @@ package struct LogObserver: Observer {
             self.logger.debug("batch appended", metadata: ["events": "\(events)"])
         case .logFailed(let reason):
             self.logger.error("log can't be written, trying again", metadata: ["reason": "\(reason)"])
+        case .logRepaired(.putBack):
+            self.logger.warning("the log's file was deleted or moved away while in use, it is put back with all it had")
         case .settingAside:
-            self.logger.error("events are delivered from memory, they are written when the log can be written again")
+            self.logger.error("events are delivered from memory until they can be written")
         case .logRecovered:
             self.logger.info("log can be written again")
         case .eventsAbandoned(let count):

@@ -36,8 +36,7 @@ final class LogFileLock: Sendable {
     }
 
     deinit {
-        // Said, and not left to `close`: a process that is being started may hold a copy of the descriptor for a moment.
-        flock(self.descriptor, LOCK_UN)
+        self.unlock()
         close(self.descriptor)
     }
 
@@ -52,6 +51,18 @@ final class LogFileLock: Sendable {
             mark <= Self.greatestPlausibleMark
         else { return nil }
         return mark
+    }
+
+    /// Said, and not left to `close`: a process that is being started may hold a copy of the descriptor for a moment.
+    func unlock() {
+        flock(self.descriptor, LOCK_UN)
+    }
+
+    /// Whether the file that is locked is still the one at the path.
+    var isInPlace: Bool {
+        var (held, found) = (stat(), stat())
+        return fstat(self.descriptor, &held) == 0 && stat(self.path, &found) == 0
+            && held.st_ino == found.st_ino && held.st_dev == found.st_dev
     }
 
     /// Puts the mark on disk, before ids up to it are given.

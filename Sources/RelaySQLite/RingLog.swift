@@ -9,11 +9,11 @@ import RelayThreads
 package final class RingLog: EventLog {
     package let identity: LogIdentity
 
+    private let file: LogFile
     private let writer: ThreadOwned<RingLogWriter>
-    private let reader: ThreadOwned<RingLogReader>
-    private let checkpointer: ThreadOwned<SQLiteConnection>
+    private let reader: ThreadOwned<FileBound<RingLogReader>>
+    private let checkpointer: ThreadOwned<FileBound<SQLiteConnection>>
     private let checkpoints: Task<Void, Never>
-    private let lock: LogFileLock
 
     /// Between two checkpoints: short enough that each is small.
     private static let checkpointInterval = Duration.milliseconds(100)
@@ -21,33 +21,33 @@ package final class RingLog: EventLog {
     /// Opens the log at `path`, or makes it where there is none (an empty file counts as none).
     /// - Throws: `RingLogOpenError`, whose description says what to do. Nothing was changed then.
     package static func open(path: String, retention: Retention, clock: ServerClock) throws -> RingLog {
-        // Two names of one file must meet at one lock.
-        let path = resolvingLinks(path)
-        let lock = try LogFileLock(logPath: path)
+        let file = try LogFile(path: path)
         do {
-            let writer = try RingLogWriter(path: path, lock: lock, retention: retention, clock: clock)
+            let writer = try RingLogWriter(file, retention: retention, clock: clock)
             return RingLog(
-                lock: lock,
+                file: file,
                 identity: writer.identity,
                 writer: ThreadOwned(writer),
-                reader: ThreadOwned(try RingLogReader(path: path)),
-                checkpointer: ThreadOwned(try RingLogConnection.open(path: path, busyTimeout: .zero))
+                reader: ThreadOwned(try FileBound(file) { try RingLogReader(path: $0) }),
+                checkpointer: ThreadOwned(
+                    try FileBound(file) { try RingLogConnection.open(path: $0, busyTimeout: .zero) }
+                )
             )
         } catch let error as SQLiteError {
-            throw RingLogOpenError(error, path: path)
+            throw RingLogOpenError(error, path: file.path)
         } catch let error as MarkNotKept {
-            throw RingLogOpenError.notWritable(path: path, reason: "\(error)")
+            throw RingLogOpenError.notWritable(path: file.path, reason: "\(error)")
         }
     }
 
     private init(
-        lock: LogFileLock,
+        file: LogFile,
         identity: LogIdentity,
         writer: ThreadOwned<RingLogWriter>,
-        reader: ThreadOwned<RingLogReader>,
-        checkpointer: ThreadOwned<SQLiteConnection>
+        reader: ThreadOwned<FileBound<RingLogReader>>,
+        checkpointer: ThreadOwned<FileBound<SQLiteConnection>>
     ) {
-        self.lock = lock
+        self.file = file
         self.identity = identity
         self.writer = writer
         self.reader = reader
@@ -56,7 +56,7 @@ package final class RingLog: EventLog {
         self.checkpoints = Task {
             while !Task.isCancelled {
                 // As far as it goes without waiting for anybody. A failure is not lost: the writer meets the same one.
-                try? await checkpointer.perform { try $0.execute("PRAGMA wal_checkpoint(PASSIVE)") }
+                try? await checkpointer.perform { try $0.current().execute("PRAGMA wal_checkpoint(PASSIVE)") }
                 try? await Task.sleep(for: Self.checkpointInterval)
             }
         }
@@ -64,6 +64,7 @@ package final class RingLog: EventLog {
 
     deinit {
         self.checkpoints.cancel()
+        self.file.unlock()
     }
 
     /// Where appends run; who runs there too appends without a change of thread.
@@ -83,19 +84,19 @@ package final class RingLog: EventLog {
         through: EventID,
         limit: Int
     ) async throws -> LogPage {
-        try await self.reader.perform { try $0.read(channel, after: after, through: through, limit: limit) }
+        try await self.reader.perform { try $0.current().read(channel, after: after, through: through, limit: limit) }
     }
 
     package func history(_ query: HistoryQuery) async throws -> HistoryPage {
-        try await self.reader.perform { try $0.history(query) }
+        try await self.reader.perform { try $0.current().history(query) }
     }
 
-    package func tick() async throws {
+    package func tick() async throws -> LogRepair? {
         try await self.writer.perform { try $0.tick() }
     }
 
     package func recordedChannels() async throws -> [ChannelName] {
-        try await self.reader.perform { try $0.recordedChannels() }
+        try await self.reader.perform { try $0.current().recordedChannels() }
     }
 
     /// Leaves one file, without write-ahead log, that anyone may read. Later calls of other methods throw `Released`.

@@ -68,7 +68,23 @@ final class RingLogReader {
 
     // MARK: - Replay
 
+    /// Where the file is damaged, a gap stands for the rest of the range: what lies behind the damage can't be told from
+    /// what lies in it, and whoever reads on must not be kept there for ever.
     func read(_ channel: ChannelName, after: EventID, through: EventID, limit: Int) throws -> LogPage {
+        do {
+            return try self.readUndamaged(channel, after: after, through: through, limit: limit)
+        } catch let error as SQLiteError where error.isDamage {
+            let gap = Gap(id: through, channel: channel, after: after, before: through.next, reason: .damaged)
+            return LogPage(entries: [.gap(gap)], next: through, atEnd: true)
+        }
+    }
+
+    private func readUndamaged(
+        _ channel: ChannelName,
+        after: EventID,
+        through: EventID,
+        limit: Int
+    ) throws -> LogPage {
         try self.connection.transaction("BEGIN") {
             guard let row = try self.row(of: channel) else {
                 return LogPage(entries: [], next: through, atEnd: true)

@@ -1,16 +1,15 @@
-import Glibc
 import RelayCore
 
 /// The one connection that writes: appends, evicts, gives the ids. Used from one thread.
 final class RingLogWriter {
     let identity: LogIdentity
 
-    private let path: String
-    private let lock: LogFileLock
+    private let file: LogFile
+    private let retention: Retention
     private let clock: ServerClock
-    private let connection: SQLiteConnection
-    private let statements: RingLogStatements
-    private let evictor: RingLogEvictor
+    private var connection: SQLiteConnection
+    private var statements: RingLogStatements
+    private var evictor: RingLogEvictor
     private var ids: EventIDSequence
     private var recordings: Recordings
     private var setAside = SetAside()
@@ -27,20 +26,21 @@ final class RingLogWriter {
     private static let busyTimeout = Duration.milliseconds(50)
     /// Stored gaps at the most. A relay whose database flaps once a minute gets there in a week.
     private static let maximumGaps = 10_000
-    /// Of the write-ahead log, four times what it is emptied at. Beyond it appends wait, and PostgreSQL keeps the events.
+    /// Of the write-ahead log, four times what it is emptied at. Beyond it appends fail, and events are set aside.
     private static let maximumWALBytes: Int64 = 256 << 20
     /// At the start and the end, when nothing else waits.
     private static let patience = Duration.seconds(5)
 
-    init(path: String, lock: LogFileLock, retention: Retention, clock: ServerClock) throws {
-        self.path = path
-        self.lock = lock
+    init(_ file: LogFile, retention: Retention, clock: ServerClock) throws {
+        self.file = file
+        self.retention = retention
         self.clock = clock
+        let path = file.path
         self.connection = try RingLogConnection.open(path: path, busyTimeout: Self.patience)
         try Migrator(path: path).prepare(self.connection)
-        let kept = lock.highWater
+        let kept = file.lock.highWater
         self.identity = try RingLogIdentification.identify(self.connection, path: path, kept: kept, now: clock.now())
-        if kept ?? .zero < self.identity.last { try lock.keep(self.identity.last) }
+        if kept ?? .zero < self.identity.last { try file.lock.keep(self.identity.last) }
         self.statements = try RingLogStatements(self.connection)
         self.evictor = try RingLogEvictor(self.connection, retention: retention)
         self.ids = EventIDSequence(last: self.identity.last, highWater: self.identity.last)
@@ -69,7 +69,7 @@ final class RingLogWriter {
 
     func append(_ writes: [LogWrite], expecting last: EventID) throws -> AppendOutcome {
         guard last == self.ids.last else { return .conflict(last: self.ids.last) }
-        if self.walIsTooLarge { throw RingLogHeldOpen(path: self.path) }
+        if self.walIsTooLarge { throw RingLogHeldOpen(path: self.file.path) }
         try self.writeSetAside()
         let now = self.clock.now()
         if let mark = self.ids.markNeeded(for: writes.count, at: now) {
@@ -175,7 +175,7 @@ final class RingLogWriter {
     /// Puts the mark on disk before ids up to it are given, in both files: the one commit that waits for the disk. It
     /// also makes everything before it durable, so a power cut costs a second of events at the most.
     private func reserve(through mark: EventID) throws {
-        try self.lock.keep(mark)
+        try self.file.lock.keep(mark)
         try self.setMark(mark, clean: false)
         self.ids.reserved(through: mark)
     }
@@ -188,14 +188,15 @@ final class RingLogWriter {
 
     // MARK: - Upkeep
 
-    func tick() throws {
-        if self.connection.hasMoved() { throw RingLogMoved(path: self.path) }
+    func tick() throws -> LogRepair? {
+        let hasMoved = self.connection.hasMoved()
+        if hasMoved { try self.putBack() }
         let now = self.clock.now()
         let mark = self.ids.mark(at: now)
         if mark > self.ids.highWater { try self.reserve(through: mark) }
         // After a write, since SQLite shortens the file only with one; before any larger one.
-        self.walIsTooLarge = fileSize(self.path + "-wal") > Self.maximumWALBytes
-        if self.walIsTooLarge { throw RingLogHeldOpen(path: self.path) }
+        self.walIsTooLarge = self.file.walBytes > Self.maximumWALBytes
+        if self.walIsTooLarge { throw RingLogHeldOpen(path: self.file.path) }
         let forgotten = try self.transaction {
             try self.evictor.evictAged(now: now)
             try self.evictor.evictSurplus()
@@ -208,22 +209,38 @@ final class RingLogWriter {
             self.recordings.forget(channel)
         }
         try self.evictor.shrinkFile()
+        return hasMoved ? .putBack : nil
+    }
+
+    /// The file was deleted or moved away: writes all of it there again, from the one that is still open.
+    ///
+    /// Everything waits meanwhile, for some seconds with a log of a gigabyte. Another file at the path is left alone.
+    private func putBack() throws {
+        if self.file.exists { throw RingLogMoved(path: self.file.path) }
+        // Where the file was moved to, it shall be whole.
+        try? self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (self.connection, self.statements, self.evictor) = try self.file.putBack {
+            try self.connection.copy(to: $0)
+        } open: {
+            let connection = try RingLogConnection.open(path: $0, busyTimeout: Self.busyTimeout)
+            return (
+                connection,
+                try RingLogStatements(connection),
+                try RingLogEvictor(connection, retention: self.retention)
+            )
+        }
+        self.isStale = true
     }
 
     /// Stops cleanly: the next start goes on right after the newest id. No other connection may be open.
     func finish() throws {
+        if self.connection.hasMoved() { try self.putBack() }
         self.connection.setBusyTimeout(Self.patience)
         try self.writeSetAside()
         try self.setMark(self.ids.last, clean: true)
-        try self.lock.keep(self.ids.last)
+        try self.file.lock.keep(self.ids.last)
         try self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         // Another process that reads the file keeps it in WAL mode, which is as well.
         try? self.connection.execute("PRAGMA journal_mode = DELETE")
     }
-}
-
-/// In bytes; 0 where there is no file.
-private func fileSize(_ path: String) -> Int64 {
-    var status = stat()
-    return stat(path, &status) == 0 ? Int64(status.st_size) : 0
 }

@@ -20,6 +20,11 @@ final class SQLiteConnection {
     }
 
     deinit {
+        // At its end SQLite deletes the write-ahead log by its name, which may be another database's by now.
+        if self.hasMoved() {
+            var keep: Int32 = 1
+            sqlite3_file_control(self.handle, "main", SQLITE_FCNTL_PERSIST_WAL, &keep)
+        }
         // Statements that are still there keep the database open until they are finalized.
         sqlite3_close_v2(self.handle)
     }
@@ -64,6 +69,17 @@ final class SQLiteConnection {
             if sqlite3_get_autocommit(self.handle) == 0 { try? self.execute("ROLLBACK") }
             throw error
         }
+    }
+
+    /// Writes all of the database to a new file, in one go.
+    func copy(to path: String) throws {
+        let target = try SQLiteConnection(path: path, busyTimeout: .zero)
+        guard let backup = sqlite3_backup_init(target.handle, "main", self.handle, "main") else {
+            throw target.error(sqlite3_errcode(target.handle), work: "copy")
+        }
+        sqlite3_backup_step(backup, -1)
+        let code = sqlite3_backup_finish(backup)
+        guard code == SQLITE_OK else { throw target.error(code, work: "copy") }
     }
 
     /// Whether the file at the path is not the one that is open any more: nothing else tells.

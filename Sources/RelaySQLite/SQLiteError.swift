@@ -1,3 +1,5 @@
+import CSQLite
+
 /// What SQLite answered, on which work.
 package struct SQLiteError: Error, Sendable, Equatable {
     /// The extended result code (https://www.sqlite.org/rescode.html).
@@ -8,6 +10,9 @@ package struct SQLiteError: Error, Sendable, Equatable {
 
     /// The result code without its extension.
     package var code: Int32 { self.extendedCode & 0xff }
+
+    /// What is in the file can't be a database.
+    var isDamage: Bool { self.code == SQLITE_CORRUPT || self.code == SQLITE_NOTADB }
 }
 
 extension SQLiteError: CustomStringConvertible {

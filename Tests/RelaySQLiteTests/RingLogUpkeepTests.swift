@@ -6,26 +6,7 @@ import Testing
 
 /// What happens each second.
 struct RingLogUpkeepTests {
-    // MARK: - The file
-
-    @Test func `a file that was deleted is noticed`() async throws {
-        let engine = try RingLogEngine()
-        let test = try await LogUnderTest(engine)
-        try await test.append("a", ["1"])
-        try await test.log.tick()
-        try FileManager.default.removeItem(atPath: engine.path)
-        let error = await #expect(throws: RingLogMoved.self) { try await test.log.tick() }
-        #expect(error?.description.contains("'\(engine.path)'") == true)
-    }
-
-    @Test func `a file that was replaced is noticed`() async throws {
-        let engine = try RingLogEngine()
-        let test = try await LogUnderTest(engine)
-        try await test.append("a", ["1"])
-        try FileManager.default.moveItem(atPath: engine.path, toPath: engine.path + ".old")
-        try Data("another".utf8).write(to: URL(fileURLWithPath: engine.path))
-        await #expect(throws: RingLogMoved.self) { try await test.log.tick() }
-    }
+    // MARK: - The write-ahead log
 
     @Test func `while the write-ahead log is at its limit appends wait, until it is smaller again`() async throws {
         let engine = try RingLogEngine()

@@ -70,6 +70,13 @@ package final class ChildProcess: Sendable {
         try await self.exits.next() ?? -1
     }
 
+    /// Of each file that it writes to, in bytes; nil for no limit. Writing beyond it fails as on a full disk.
+    package func limitFiles(to bytes: Int?) throws {
+        guard let identifier = self.identifier.withLock({ $0 }) else { return }
+        let limit = bytes.map(String.init) ?? "unlimited"
+        try runToEnd("/usr/bin/prlimit", ["--pid", "\(identifier)", "--fsize=\(limit):unlimited"])
+    }
+
     /// The process's resident memory in KiB, 0 after its end.
     package var residentKiB: Int {
         let identifier = self.identifier.withLock { $0 } ?? 0

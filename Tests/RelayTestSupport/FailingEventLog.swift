@@ -96,9 +96,9 @@ package final class FailingEventLog: EventLog {
         try await self.log.history(query)
     }
 
-    package func tick() async throws {
+    package func tick() async throws -> LogRepair? {
         if let failure = self.state.value.tickFailure { throw failure }
-        try await self.log.tick()
+        return try await self.log.tick()
     }
 
     package func recordedChannels() async throws -> [ChannelName] {

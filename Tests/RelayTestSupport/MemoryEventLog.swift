@@ -131,7 +131,7 @@ package final class MemoryEventLog: EventLog {
         }
     }
 
-    package func tick() async throws {}
+    package func tick() async throws -> LogRepair? { nil }
 
     package func recordedChannels() async throws -> [ChannelName] {
         self.state.withLock { state in

@@ -106,6 +106,9 @@ package final class RelayProcess: Sendable {
     /// Waits for the end: the exit status, or 128 and the signal's number. Once.
     package func exitStatus() async throws -> Int32 { try await self.process.exitStatus() }
 
+    /// Of each file that it writes to, in bytes; nil for no limit. Writing beyond it fails as on a full disk.
+    package func limitFiles(to bytes: Int?) throws { try self.process.limitFiles(to: bytes) }
+
     package var residentKiB: Int { self.process.residentKiB }
 
     /// Ends it as an operator does, and waits.

@@ -141,6 +141,9 @@ package final class SubscriberHandler: ChannelInboundHandler {
         guard self.machine.pageRead() else { return }
         switch result {
         case .success(let page):
+            if page.entries.contains(where: { $0.gapReason == .damaged }) {
+                self.observer.observe(.requestFailed(reason: "the log's file is damaged, events can't be read"))
+            }
             if self.kind == .raw && page.entries.contains(where: \.isLoss) { return self.closeFallenBehind() }
             self.write(
                 EncodedFrames(page.entries, channel: self.channelName, kind: self.kind).buffer
@@ -285,10 +288,13 @@ package final class SubscriberHandler: ChannelInboundHandler {
 extension LogEntry {
     /// Events that were in the log's care and that the subscriber was too late for.
     fileprivate var isLoss: Bool {
-        guard case .gap(let gap) = self else { return false }
-        return switch gap.reason {
+        switch self.gapReason {
         case .evicted, .unlogged, .damaged: true
-        case .disconnected, .restarted, .unrecorded, .ahead, .replaced: false
+        case .disconnected, .restarted, .unrecorded, .ahead, .replaced, nil: false
         }
+    }
+
+    fileprivate var gapReason: Gap.Reason? {
+        if case .gap(let gap) = self { gap.reason } else { nil }
     }
 }
