@@ -21,7 +21,11 @@ package enum SourceReport: Sendable, Equatable {
     /// Connected, and listening to `channels`: all that were asked for.
     case connected(channels: [ChannelName], server: String)
     /// Not connected any more, or one more attempt failed. What PostgreSQL sends until the next `connected` is lost.
-    case disconnected(reason: String)
+    case disconnected(cause: OutageCause = .closed, reason: String)
+    /// A notification that the source sent itself came back the way that events come. The first follows `connected`.
+    case heartbeat(roundTrip: Duration)
+    /// PostgreSQL answered, and would not send the heartbeat: the connection lives, and nobody may be able to NOTIFY.
+    case heartbeatFailed(reason: String)
     /// Listening to one channel more.
     case listening(ChannelName)
     case stoppedListening(ChannelName)

@@ -1,7 +1,11 @@
 /// Something that an operator may want to know. What becomes of it (a log line, a metric) is the observer's business.
 package enum Observation: Sendable {
     case sourceConnected(server: String, channels: Int)
-    case sourceDisconnected(reason: String)
+    case sourceDisconnected(cause: OutageCause, reason: String)
+    case heartbeatHeard(roundTrip: Duration)
+    /// Once, not for each that fails.
+    case heartbeatFailed(reason: String)
+    case heartbeatRecovered
     case channelRecorded(ChannelName)
     case channelGivenUp(ChannelName)
     case channelRefused(ChannelName, reason: String)

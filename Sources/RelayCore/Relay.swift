@@ -131,9 +131,17 @@ package actor Relay {
                 listening.append(contentsOf: channels)
                 self.setSource(.connected(since: self.serverClock.now(), server: server))
                 self.observer.observe(.sourceConnected(server: server, channels: channels.count))
-            case .disconnected(let reason):
-                self.sourceDisconnected(reason)
+            case .disconnected(let cause, let reason):
+                self.sourceDisconnected(cause, reason)
                 listening = []
+            case .heartbeat(let roundTrip):
+                let now = self.serverClock.now()
+                let hadFailed = self.sharedStatus.withLock { $0.heartbeatHeard(at: now, roundTrip: roundTrip) }
+                self.observer.observe(.heartbeatHeard(roundTrip: roundTrip))
+                if hadFailed { self.observer.observe(.heartbeatRecovered) }
+            case .heartbeatFailed(let reason):
+                let isNew = self.sharedStatus.withLock { $0.heartbeatFailed() }
+                if isNew { self.observer.observe(.heartbeatFailed(reason: reason)) }
             case .listening(let channel):
                 writes.append(.recordingStarted(channel))
                 listening.append(channel)
@@ -155,15 +163,16 @@ package actor Relay {
         self.resumeWaiters { channel, _ in listening.contains(channel) || refused.contains(channel) }
     }
 
-    private func sourceDisconnected(_ reason: String) {
+    private func sourceDisconnected(_ cause: OutageCause, _ reason: String) {
         if case .connected = self.status.source { self.outage = (.disconnected, nil) }
         self.registry.withLock { $0.disconnected() }
         switch self.status.source {
-        case .disconnected(let since, _): self.setSource(.disconnected(since: since, reason: reason))
+        case .disconnected(let since, _, _):
+            self.setSource(.disconnected(since: since, cause: cause, reason: reason))
         case .starting, .connected:
-            self.setSource(.disconnected(since: self.serverClock.now(), reason: reason))
+            self.setSource(.disconnected(since: self.serverClock.now(), cause: cause, reason: reason))
         }
-        self.observer.observe(.sourceDisconnected(reason: reason))
+        self.observer.observe(.sourceDisconnected(cause: cause, reason: reason))
         self.resumeWaiters { _, _ in true }
     }
 

@@ -3,8 +3,23 @@ package struct RelayStatus: Sendable, Equatable {
     package enum Source: Sendable, Equatable {
         /// The first attempt is under way.
         case starting
-        case connected(since: Timestamp, server: String)
-        case disconnected(since: Timestamp, reason: String)
+        /// - `heartbeat`: nil until the first was taken notice of.
+        case connected(since: Timestamp, server: String, heartbeat: Heartbeat? = nil)
+        case disconnected(since: Timestamp, cause: OutageCause, reason: String)
+    }
+
+    /// The last notification that the source sent itself and heard.
+    package struct Heartbeat: Sendable, Equatable {
+        package var at: Timestamp
+        package var roundTrip: Duration
+        /// PostgreSQL refused those after it.
+        package var isFailing = false
+
+        package init(at: Timestamp, roundTrip: Duration, isFailing: Bool = false) {
+            self.at = at
+            self.roundTrip = roundTrip
+            self.isFailing = isFailing
+        }
     }
 
     package enum Log: Sendable, Equatable {
@@ -24,6 +39,24 @@ package struct RelayStatus: Sendable, Equatable {
         self.log = log
         self.head = head
         self.writtenThrough = writtenThrough ?? head
+    }
+
+    /// - Returns: whether those before had failed.
+    package mutating func heartbeatHeard(at now: Timestamp, roundTrip: Duration) -> Bool {
+        guard case .connected(let since, let server, let last) = self.source else { return false }
+        let heartbeat = Heartbeat(at: now, roundTrip: roundTrip)
+        self.source = .connected(since: since, server: server, heartbeat: heartbeat)
+        return last?.isFailing ?? false
+    }
+
+    /// - Returns: whether it is the first that failed.
+    package mutating func heartbeatFailed() -> Bool {
+        guard case .connected(let since, let server, var heartbeat?) = self.source, !heartbeat.isFailing else {
+            return false
+        }
+        heartbeat.isFailing = true
+        self.source = .connected(since: since, server: server, heartbeat: heartbeat)
+        return true
     }
 
     /// Events that are published now reach the log and the subscribers.

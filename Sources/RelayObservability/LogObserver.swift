@@ -13,8 +13,17 @@ package struct LogObserver: Observer {
         switch observation {
         case .sourceConnected(let server, let channels):
             self.logger.info("listening to PostgreSQL", metadata: ["server": "\(server)", "channels": "\(channels)"])
-        case .sourceDisconnected(let reason):
-            self.logger.warning("no connection to PostgreSQL, trying again", metadata: ["reason": "\(reason)"])
+        case .sourceDisconnected(let cause, let reason):
+            self.logger.warning(
+                "no connection to PostgreSQL, trying again",
+                metadata: ["cause": "\(cause.rawValue)", "reason": "\(reason)"]
+            )
+        case .heartbeatHeard(let roundTrip):
+            self.logger.debug("heartbeat heard", metadata: ["round-trip": "\(roundTrip)"])
+        case .heartbeatFailed(let reason):
+            self.logger.warning("PostgreSQL refuses the heartbeat", metadata: ["reason": "\(reason)"])
+        case .heartbeatRecovered:
+            self.logger.info("PostgreSQL takes the heartbeat again")
         case .channelRecorded(let channel):
             self.logger.info("channel is recorded", metadata: ["channel": "\(channel)"])
         case .channelGivenUp(let channel):

@@ -11,7 +11,7 @@ import RelayCore
 struct PostgresConnection: ~Copyable {
     private let handle: OpaquePointer
     /// Of the command under way, whose results have not all come yet.
-    private var refusal: PostgresError?
+    private var failure: CommandState?
 
     private init(handle: OpaquePointer) {
         self.handle = handle
@@ -22,16 +22,20 @@ struct PostgresConnection: ~Copyable {
     }
 
     /// - Parameter connectionString: libpq's keywords or a URL; what it leaves open comes from the `PG…` environment.
-    static func connect(_ connectionString: String) throws(PostgresError) -> PostgresConnection {
+    /// - Parameter place: keywords that say which of several hosts it has to be; see `place`.
+    static func connect(
+        _ connectionString: String,
+        place: [(String, String)] = []
+    ) throws(PostgresError) -> PostgresConnection {
         // A later keyword wins: what the connection string says stands between what it may and what it may not change.
-        let keywords = Self.defaults + [("dbname", connectionString), ("client_encoding", "UTF8")]
+        let keywords = Self.defaults + [("dbname", connectionString), ("client_encoding", "UTF8")] + place
         guard let handle = Self.open(keywords) else {
-            throw PostgresError(work: "connect", message: "out of memory")
+            throw .connect("out of memory")
         }
         guard PQstatus(handle) == CONNECTION_OK, Self.setEncoding(handle), PQsetnonblocking(handle, 1) == 0 else {
             let message = String(cString: PQerrorMessage(handle))
             PQfinish(handle)
-            throw PostgresError(work: "connect", message: message)
+            throw .connect(message)
         }
         // Notices ("channel … already listened to") are nobody's business; libpq would write them to stderr.
         PQsetNoticeReceiver(handle, { _, _ in }, nil)
@@ -93,6 +97,15 @@ struct PostgresConnection: ~Copyable {
 
     var descriptor: Int32 { PQsocket(self.handle) }
 
+    /// The process at the other end, as it was told when the connection was made. A pooler makes one up.
+    var backend: Int32 { PQbackendPID(self.handle) }
+
+    /// Keywords that lead to the same of several hosts.
+    var place: [(String, String)] {
+        [("host", PQhost(self.handle)), ("hostaddr", PQhostaddr(self.handle)), ("port", PQport(self.handle))]
+            .compactMap { keyword, value in value.map { (keyword, String(cString: $0)) } }
+    }
+
     /// Starts a command. Its results come by `result`.
     func send(_ sql: String) throws(PostgresError) {
         guard PQsendQuery(self.handle, sql) == 1 else { throw self.error(work: "send") }
@@ -118,46 +131,89 @@ struct PostgresConnection: ~Copyable {
         case done
         /// The command failed because of a name in it.
         case refused(PostgresError)
+        /// The command failed for a reason that lies with the server: a standby, for example, can't listen at all.
+        case failed(PostgresError)
     }
 
     /// How far the command is that was sent, as far as that can be told without waiting.
-    /// - Throws: when it failed for a reason that lies with the server: a standby, for example, can't listen at all.
+    /// - Throws: when the server ended the connection.
     mutating func commandState() throws(PostgresError) -> CommandState {
         while PQisBusy(self.handle) == 0 {
-            guard let result = PQgetResult(self.handle) else {
-                return self.refusal.take().map { .refused($0) } ?? .done
-            }
+            guard let result = PQgetResult(self.handle) else { return self.failure.take() ?? .done }
             defer { PQclear(result) }
             let status = PQresultStatus(result)
-            if status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY { continue }
-            let error = PostgresError(work: "LISTEN", message: String(cString: PQresultErrorMessage(result)))
-            guard Self.isAboutData(result) else { throw error }
-            self.refusal = error
+            if status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY { continue }
+            self.failure = try self.failure(result)
         }
         return .running
     }
 
-    /// SQLSTATE classes 22 (data exception: a character that the encoding lacks) and 42 (a name that can't be one).
-    private static func isAboutData(_ result: OpaquePointer) -> Bool {
-        // PG_DIAG_SQLSTATE, a character constant that Swift doesn't import.
-        guard let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))) else { return false }
-        return ["22", "42"].contains(String(cString: state).prefix(2))
+    private func failure(_ result: OpaquePointer) throws(PostgresError) -> CommandState {
+        // PG_DIAG_SQLSTATE and PG_DIAG_SEVERITY_NONLOCALIZED, character constants that Swift doesn't import.
+        let state = Self.field(UInt8(ascii: "C"), of: result)
+        let severity = Self.field(UInt8(ascii: "V"), of: result)
+        func error(_ cause: OutageCause) -> PostgresError {
+            PostgresError(work: "command", cause: cause, message: String(cString: PQresultErrorMessage(result)))
+        }
+        // FATAL and PANIC come before the end of the connection; libpq's own findings have no severity.
+        guard severity == "ERROR" else { throw error(.closed) }
+        // Classes 22 (data exception: a character that the encoding lacks) and 42 (a name that can't be one).
+        if ["22", "42"].contains(state.prefix(2)) { return .refused(error(.refused)) }
+        // read_only_sql_transaction: what a standby says to LISTEN.
+        return .failed(error(state == "25006" ? .standby : .refused))
     }
 
-    /// Notifications that have been read from the socket, up to the limit.
-    func notifications(upTo limit: BatchLimit) -> [Notification] {
+    private static func field(_ code: UInt8, of result: OpaquePointer) -> String {
+        PQresultErrorField(result, Int32(code)).map { String(cString: $0) } ?? ""
+    }
+
+    /// What has been read from the socket.
+    struct Arrived {
         var notifications: [Notification] = []
+        /// What came on the heartbeat's channel: the numbers, and the processes that sent them.
+        var heartbeats: [(number: Int, sender: Int32)] = []
+
+        var isEmpty: Bool { self.notifications.isEmpty && self.heartbeats.isEmpty }
+    }
+
+    /// What has been read from the socket, up to the limit.
+    func arrived(upTo limit: BatchLimit, heartbeatChannel: ChannelName) -> Arrived {
+        var arrived = Arrived()
         var bytes = 0
-        while notifications.count < limit.events, bytes < limit.bytes, let notify = PQnotifies(self.handle) {
+        while arrived.notifications.count < limit.events, bytes < limit.bytes, let notify = PQnotifies(self.handle) {
             defer { PQfreemem(notify) }
             let payload = UnsafeRawBufferPointer(start: notify.pointee.extra, count: strlen(notify.pointee.extra))
             bytes += payload.count
             // A name that can't be one was not asked for either.
-            if let channel = try? ChannelName(String(cString: notify.pointee.relname)) {
-                notifications.append(Notification(channel: channel, payload: Payload(Array(payload))))
+            guard let channel = try? ChannelName(String(cString: notify.pointee.relname)) else { continue }
+            if channel == heartbeatChannel {
+                guard let number = Int(String(decoding: payload, as: UTF8.self)) else { continue }
+                arrived.heartbeats.append((number, notify.pointee.be_pid))
+            } else {
+                arrived.notifications.append(Notification(channel: channel, payload: Payload(Array(payload))))
             }
         }
-        return notifications
+        return arrived
+    }
+
+    /// Runs a command to its end, blocking, for as long as given.
+    mutating func run(_ sql: String, within patience: Duration) throws(PostgresError) {
+        let deadline = ContinuousClock.now + patience
+        try self.send(sql)
+        while true {
+            let events = try self.flush() ? POLLIN | POLLOUT : POLLIN
+            var descriptor = pollfd(fd: self.descriptor, events: Int16(events), revents: 0)
+            poll(&descriptor, 1, millisecondsToWait(until: deadline))
+            if descriptor.revents != 0 { try self.consumeInput() }
+            switch try self.commandState() {
+            case .running: break
+            case .done: return
+            case .refused(let error), .failed(let error): throw error
+            }
+            if deadline <= .now {
+                throw PostgresError(work: "command", cause: .silent, message: "no answer within \(patience)")
+            }
+        }
     }
 
     /// The name as SQL text that can only be an identifier: quoted, its quotes doubled.
@@ -170,6 +226,6 @@ struct PostgresConnection: ~Copyable {
     }
 
     private func error(work: String) -> PostgresError {
-        PostgresError(work: work, message: String(cString: PQerrorMessage(self.handle)))
+        PostgresError(work: work, cause: .closed, message: String(cString: PQerrorMessage(self.handle)))
     }
 }

@@ -10,6 +10,7 @@ package final class PostgresListener: EventSource {
 
     private let connectionString: String
     private let backoff: Backoff
+    private let timing: HeartbeatTiming
     private let requests: Mutex<ListenerRequests>
     private let wakeUp: WakeUp
 
@@ -19,11 +20,13 @@ package final class PostgresListener: EventSource {
     package init(
         connectionString: String,
         backoff: Backoff = .standard,
+        timing: HeartbeatTiming = .standard,
         capacity: Int = ReportQueue.defaultCapacity
     ) {
         let wakeUp = WakeUp()
         self.connectionString = connectionString
         self.backoff = backoff
+        self.timing = timing
         self.wakeUp = wakeUp
         self.requests = Mutex(ListenerRequests())
         self.reports = ReportQueue(capacity: capacity) { wakeUp.wake() }
@@ -78,6 +81,7 @@ package final class PostgresListener: EventSource {
         var thread = ListenerThread(
             connectionString: self.connectionString,
             backoff: self.backoff,
+            timing: self.timing,
             reports: self.reports,
             wakeUp: self.wakeUp
         )

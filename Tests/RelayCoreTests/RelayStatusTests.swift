@@ -33,8 +33,8 @@ struct RelayStatusTests {
             let since = test.clock.timeOfDay
             for reason in ["closed", "refused", "still refused"] {
                 test.source.report(.disconnected(reason: reason))
-                try await test.observer.when { if case .sourceDisconnected(reason) = $0 { true } else { false } }
-                #expect(test.relay.status.source == .disconnected(since: since, reason: reason))
+                try await test.observer.when { if case .sourceDisconnected(_, reason) = $0 { true } else { false } }
+                #expect(test.relay.status.source == .disconnected(since: since, cause: .closed, reason: reason))
                 test.clock.advance(by: .seconds(2))
             }
             #expect(!test.relay.status.isHealthy)

@@ -17,8 +17,13 @@ struct HealthHandler {
         body.writeStaticString(#","source":{"state":"#)
         switch status.source {
         case .starting: body.writeState("starting", since: nil)
-        case .connected(let since, _): body.writeState("connected", since: since)
-        case .disconnected(let since, _): body.writeState("disconnected", since: since)
+        case .connected(let since, _, let heartbeat):
+            body.writeState("connected", since: since)
+            if let heartbeat { body.writeHeartbeat(heartbeat) }
+        case .disconnected(let since, let cause, _):
+            body.writeState("disconnected", since: since)
+            body.writeStaticString(#","cause":"#)
+            body.writeJSONString(cause.rawValue)
         }
         body.writeStaticString(#"},"log":{"state":"#)
         switch status.log {
@@ -49,5 +54,17 @@ extension ByteBuffer {
             self.writeStaticString(#","since":"#)
             self.writeJSONString("\(since)")
         }
+    }
+
+    fileprivate mutating func writeHeartbeat(_ heartbeat: RelayStatus.Heartbeat) {
+        self.writeStaticString(#","heartbeat":{"state":"#)
+        self.writeJSONString(heartbeat.isFailing ? "failing" : "ok")
+        self.writeStaticString(#","at":"#)
+        self.writeJSONString("\(heartbeat.at)")
+        self.writeStaticString(#","round_trip_ms":"#)
+        // Three decimals, so that none of them is lost to a number's short form.
+        let microseconds = heartbeat.roundTrip.microseconds
+        let fraction = "\(microseconds % 1000 + 1000)".dropFirst()
+        self.writeString("\(microseconds / 1000).\(fraction)}")
     }
 }
