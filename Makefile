@@ -20,7 +20,7 @@ SOURCES := $(wildcard Package.swift Sources Tests Plugins migrations assets)
 
 # `make -j test` keeps the order too: two builds at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: help run build release test test-swift test-viewer lint format requirements clean
+.PHONY: help run build release test test-swift test-viewer autobahn lint format requirements clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,11 @@ test-swift: requirements ## only the Swift tests
 test-viewer: requirements ## only the viewer, in a headless Chromium
 	swift build --product $(PROGRAM) $(SWIFT_FLAGS)
 	PG_EVENTRELAY=.build/debug/$(PROGRAM) /usr/bin/python3 Tests/ViewerTests/viewer_test.py
+
+# Against the debug build. ARGS=--all adds large messages and round trips.
+autobahn: requirements ## the cases of the Autobahn test suite, against an echo program and the relay
+	swift build $(SWIFT_FLAGS)
+	Tests/AutobahnTests/run.sh $(ARGS)
 
 requirements:
 	@scripts/install-requirements.sh test

@@ -135,6 +135,19 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // The WebSocket of the relay with a peer that answers: what a conformance suite needs to see.
+        .executableTarget(
+            name: "WebSocketEcho",
+            dependencies: [
+                "RelayCore", "RelayHTTP",
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOWebSocket", package: nio),
+            ],
+            path: "Tests/WebSocketEcho",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "EventRelayTests",
             dependencies: [

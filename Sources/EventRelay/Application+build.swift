@@ -94,8 +94,8 @@ enum Application {
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         limit.rlim_cur = limit.rlim_max
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        // The log, PostgreSQL, the event loops, HTTP requests beside the WebSockets.
-        let others: UInt64 = 256
+        // Connections that are no WebSockets; and the log, PostgreSQL, the event loops.
+        let others = UInt64(HTTPServer.maximumHTTPConnections) + 64
         if limit.rlim_cur < UInt64(clients) + others {
             logger.warning(
                 "the system allows fewer open files than MaxClients needs: raise it with ulimit -n",

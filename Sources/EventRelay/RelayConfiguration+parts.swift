@@ -30,6 +30,7 @@ extension RelayConfiguration {
             basePath: self.basePath,
             corsOrigins: self.corsOrigins,
             maximumClients: self.maxClients,
+            newChannelsPerMinute: self.newChannelsPerMinute,
             channelPatterns: self.channels,
             assets: assets,
             hasOwnAssets: self.assetsPath != nil,

@@ -22,6 +22,7 @@ package enum Observation: Sendable {
     case subscriberLagging(channel: ChannelName)
     case requestRefused(status: Int, reason: String)
     case requestFailed(reason: String)
+    case acceptFailed(reason: String)
 }
 
 package protocol Observer: Sendable {

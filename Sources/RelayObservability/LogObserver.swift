@@ -63,6 +63,8 @@ package struct LogObserver: Observer {
             self.logger.debug("request refused", metadata: ["status": "\(status)", "reason": "\(reason)"])
         case .requestFailed(let reason):
             self.logger.error("request failed", metadata: ["reason": "\(reason)"])
+        case .acceptFailed(let reason):
+            self.logger.warning("connections can't be accepted, trying again", metadata: ["reason": "\(reason)"])
         }
     }
 }

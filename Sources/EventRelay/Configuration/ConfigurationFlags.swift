@@ -47,6 +47,9 @@ struct ConfigurationFlags: ParsableArguments {
     @Option(help: .key("MaxChannels"))
     var maxChannels: String?
 
+    @Option(help: .key("NewChannelsPerMinute"))
+    var newChannelsPerMinute: String?
+
     @Option(help: .key("LogPath"), completion: .file())
     var logPath: String?
 

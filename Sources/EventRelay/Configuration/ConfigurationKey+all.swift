@@ -93,6 +93,14 @@ extension ConfigurationKey {
             summary: "Most channels recorded at once."
         ),
         ConfigurationKey(
+            "NewChannelsPerMinute",
+            \.newChannelsPerMinute,
+            .zeroAsNone(.integer(in: 0...Int.max)),
+            default: "0",
+            flag: Flag("--new-channels-per-minute", \.newChannelsPerMinute),
+            summary: "Most channels that one address may bring to be recorded in a minute; 0 for no limit."
+        ),
+        ConfigurationKey(
             "LogPath",
             \.logPath,
             .path,

@@ -45,6 +45,10 @@ struct RelayConfiguration: Sendable, Equatable {
     /// `MaxChannels`: the most channels recorded at once, at least 1.
     var maxChannels = 1_000
 
+    /// `NewChannelsPerMinute`: the most channels that one address may bring to be recorded in a minute. `nil` (written
+    /// `0`): no limit.
+    var newChannelsPerMinute: Int?
+
     // MARK: The ring log
 
     /// `LogPath`: the SQLite file.

@@ -5,7 +5,13 @@ import RelayCore
 struct ListenHandler {
     let router: Router
 
-    func answer(_ head: HTTPRequestHead, _ target: RequestTarget, channel: String) async throws -> HTTPAnswer {
+    func answer(
+        _ head: HTTPRequestHead,
+        _ target: RequestTarget,
+        channel: String,
+        from address: ClientAddress,
+        at now: ContinuousClock.Instant
+    ) async throws -> HTTPAnswer {
         guard head.method == .GET else {
             throw Problem(
                 .methodNotAllowed,
@@ -25,6 +31,7 @@ struct ListenHandler {
         guard self.router.cors.allows(head, own: self.router.options.ownHosts(head)) else {
             throw Problem(.forbidden, "pages of this origin may not connect: add it to CORSOrigins")
         }
+        try self.router.countNewChannel(channel, from: address, at: now)
         guard self.router.clients.enter() else {
             throw Problem(
                 .serviceUnavailable,

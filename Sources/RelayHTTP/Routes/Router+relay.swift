@@ -1,6 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import RelayCore
+import Synchronization
 
 /// From a request to its answer: the table of routes, and what all of them share.
 struct Router: Sendable {
@@ -11,6 +12,14 @@ struct Router: Sendable {
     let clients: ClientCounter
     let cors: CORS
     let viewer: ViewerHandler
+    private let newChannels: NewChannels?
+
+    /// Taken once for each request that wants a new channel.
+    private final class NewChannels: Sendable {
+        let limit: Mutex<NewChannelLimit>
+
+        init(_ limit: NewChannelLimit) { self.limit = Mutex(limit) }
+    }
 
     init(options: HTTPOptions, relay: Relay, log: any EventLog, observer: any Observer, clients: ClientCounter) {
         self.options = options
@@ -20,13 +29,18 @@ struct Router: Sendable {
         self.clients = clients
         self.cors = CORS(origins: options.corsOrigins)
         self.viewer = ViewerHandler(assets: options.assets, options: options)
+        self.newChannels = options.newChannelsPerMinute.map { NewChannels(NewChannelLimit(perMinute: $0)) }
     }
 
     /// Never throws: what goes wrong is an answer, too.
-    func answer(_ head: HTTPRequestHead) async -> HTTPAnswer {
+    func answer(
+        _ head: HTTPRequestHead,
+        from address: ClientAddress,
+        at now: ContinuousClock.Instant
+    ) async -> HTTPAnswer {
         var response: HTTPResponse
         do {
-            switch try await self.route(head) {
+            switch try await self.route(head, from: address, at: now) {
             case .upgrade(let subscription): return .upgrade(subscription)
             case .response(let answer): response = answer
             }
@@ -43,7 +57,11 @@ struct Router: Sendable {
         return .response(response)
     }
 
-    private func route(_ head: HTTPRequestHead) async throws -> HTTPAnswer {
+    private func route(
+        _ head: HTTPRequestHead,
+        from address: ClientAddress,
+        at now: ContinuousClock.Instant
+    ) async throws -> HTTPAnswer {
         let target: RequestTarget
         do { target = try RequestTarget(uri: head.uri) } catch { throw Problem(.badRequest, "\(error)") }
         guard let path = self.options.pathBelowBase(target.segments) else { throw Self.notFound }
@@ -56,7 +74,8 @@ struct Router: Sendable {
             case ("health", 1):
                 return try self.get(head) { HealthHandler(router: self).response() }
             case ("listen", 2):
-                return try await ListenHandler(router: self).answer(head, target, channel: path[1])
+                let listen = ListenHandler(router: self)
+                return try await listen.answer(head, target, channel: path[1], from: address, at: now)
             case ("history", 2):
                 let history = HistoryHandler(router: self)
                 if let preflight = try self.allow(head) { return .response(preflight) }
@@ -123,5 +142,24 @@ struct Router: Sendable {
         let channel = try ChannelName(text)
         guard self.relay.isAllowed(channel) else { throw ChannelRefusal.notAllowed(channel) }
         return channel
+    }
+
+    /// Counts a request for a channel, if it is one that is not recorded and if there is a limit.
+    func countNewChannel(
+        _ channel: ChannelName,
+        from address: ClientAddress,
+        at now: ContinuousClock.Instant
+    ) throws {
+        guard let newChannels = self.newChannels, !self.relay.isRecorded(channel),
+            let wait = newChannels.limit.withLock({ $0.requested(from: address, at: now) })
+        else { return }
+        throw Problem(
+            .tooManyRequests,
+            """
+            no more than \(self.options.newChannelsPerMinute ?? 0) new channels a minute may be asked for from one \
+            address (NewChannelsPerMinute): use one that is recorded, or come back later
+            """,
+            headers: ["Retry-After": "\(wait.components.seconds + 1)"]
+        )
     }
 }

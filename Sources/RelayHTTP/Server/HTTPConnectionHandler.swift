@@ -18,8 +18,10 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     private static let sliceBytes = 64 << 10
 
     private let respond: @Sendable (HTTPRequestHead) async -> HTTPAnswer
-    private let makeSubscriber: (Subscription) -> SubscriberHandler
+    private let makeSubscriber: (Subscription) -> any ChannelHandler
+    private let maximumMessageBytes: Int
     private let abandon: @Sendable (Subscription) -> Void
+    private let whenOver: @Sendable () -> Void
     private let http: HTTPHandlers
 
     private var head: HTTPRequestHead?
@@ -30,6 +32,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     package struct HTTPHandlers {
         package let decoder: ByteToMessageHandler<HTTPRequestDecoder>
         package let encoder: HTTPResponseEncoder
+        package let deadline: RequestDeadline
         package let pipelining: HTTPServerPipelineHandler
         /// Ends connections on which nothing moves.
         package let idle: IdleStateHandler
@@ -45,24 +48,37 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits)
             self.decoder = ByteToMessageHandler(decoder)
             self.encoder = HTTPResponseEncoder()
+            self.deadline = RequestDeadline()
             self.pipelining = HTTPServerPipelineHandler()
             self.idle = IdleStateHandler(allTimeout: Self.idleTimeout)
+        }
+
+        /// As a pipeline needs them, from the socket on.
+        package var inOrder: [any ChannelHandler] {
+            [self.idle, self.encoder, self.decoder, self.deadline, self.pipelining]
         }
     }
 
     /// - Parameters:
     ///   - respond: decides on a request.
-    ///   - makeSubscriber: makes the handler of a WebSocket; called on the event loop.
+    ///   - makeSubscriber: makes the handler of a WebSocket, which takes frames and writes bytes; called on the event
+    ///     loop.
+    ///   - maximumMessageBytes: the longest frame that it takes.
     ///   - abandon: called instead, if the connection is gone before the upgrade.
+    ///   - whenOver: called once, when the connection is closed or no HTTP any more.
     package init(
         respond: @escaping @Sendable (HTTPRequestHead) async -> HTTPAnswer,
-        makeSubscriber: @escaping (Subscription) -> SubscriberHandler,
+        makeSubscriber: @escaping (Subscription) -> any ChannelHandler,
+        maximumMessageBytes: Int = SubscriberHandler.maximumMessageBytes,
         abandon: @escaping @Sendable (Subscription) -> Void,
+        whenOver: @escaping @Sendable () -> Void = {},
         http: HTTPHandlers
     ) {
         self.respond = respond
         self.makeSubscriber = makeSubscriber
+        self.maximumMessageBytes = maximumMessageBytes
         self.abandon = abandon
+        self.whenOver = whenOver
         self.http = http
     }
 
@@ -115,6 +131,10 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         context.close(promise: nil)
     }
 
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        self.whenOver()
+    }
+
     package func channelInactive(context: ChannelHandlerContext) {
         self.isClosed = true
         context.fireChannelInactive()
@@ -140,13 +160,10 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
                 headers.replaceOrAdd(name: "Content-Length", value: "\(body.readableBytes)")
             }
             self.writeHead(response.status, headers, to: head, context)
-            guard head.method != .HEAD, body.readableBytes > 0 else {
-                return self.writeEnd(keepAlive: keepAlive, context)
-            }
-            // The end lets the next request in: not before the body has left, or requests that are sent without reading
-            // the answers would pile these up.
+            // The end lets the next request in: not before the answer has left, even if it is a head only, or requests
+            // that are sent without reading the answers would pile these up.
             let hasLeft = context.eventLoop.makePromise(of: Void.self)
-            Self.write(body, hasLeft, to: context.channel)
+            Self.write(head.method == .HEAD ? ByteBuffer() : body, hasLeft, to: context.channel)
             hasLeft.futureResult.assumeIsolated().whenSuccess { self.writeEnd(keepAlive: keepAlive, context) }
         case .stream(let produce):
             // Without chunks its end is the connection's; and the encoder would end a HEAD's body that isn't there.
@@ -264,12 +281,13 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
 
         let pipeline = context.pipeline.syncOperations
         let subscriber = self.makeSubscriber(subscription)
-        let frames = ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: SubscriberHandler.maximumMessageBytes))
+        let frames = ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: self.maximumMessageBytes))
         do {
             // From the far end on, so that nothing the subscriber writes meets an HTTP handler. The request decoder
             // goes last: it hands on what the client sent behind its request, which must find the frame decoder.
             pipeline.removeHandler(self.http.idle, promise: nil)
             pipeline.removeHandler(self.http.pipelining, promise: nil)
+            pipeline.removeHandler(self.http.deadline, promise: nil)
             pipeline.removeHandler(self.http.encoder, promise: nil)
             try pipeline.addHandler(frames)
             try pipeline.addHandler(subscriber)

@@ -13,6 +13,8 @@ package struct HTTPOptions: Sendable {
     package var basePath: String
     package var corsOrigins: [String]
     package var maximumClients: Int
+    /// Channels that one address may bring to be recorded in a minute; nil: any number.
+    package var newChannelsPerMinute: Int?
     /// The patterns of allowed channels, for the viewer.
     package var channelPatterns: [String]
     /// The viewer's files by name, `index.html` among them.
@@ -31,6 +33,7 @@ package struct HTTPOptions: Sendable {
         basePath: String,
         corsOrigins: [String],
         maximumClients: Int,
+        newChannelsPerMinute: Int? = nil,
         channelPatterns: [String],
         assets: [String: [UInt8]],
         hasOwnAssets: Bool,
@@ -42,6 +45,7 @@ package struct HTTPOptions: Sendable {
         self.basePath = basePath
         self.corsOrigins = corsOrigins
         self.maximumClients = maximumClients
+        self.newChannelsPerMinute = newChannelsPerMinute
         self.channelPatterns = channelPatterns
         self.assets = assets
         self.hasOwnAssets = hasOwnAssets

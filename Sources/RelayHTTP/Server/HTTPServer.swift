@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOExtras
 import NIOHTTP1
@@ -11,9 +12,17 @@ package final class HTTPServer: Sendable {
     private let fanOut: FanOut
     private let router: Router
     private let quiescing: ServerQuiescingHelper
+    private let connections = ClientCounter(limit: HTTPServer.maximumHTTPConnections)
 
     /// Connections that wait to be accepted; beyond it the kernel holds them back.
     private static let backlog: CInt = 1024
+    /// Connections that are no WebSockets, or not yet; one more is closed at once. Each of them may send requests to
+    /// gather some 100 KB in memory, and is there for 10 s at most without a complete request.
+    package static let maximumHTTPConnections = 1024
+    /// Bytes read at once: small requests that come together are all decoded before the first is answered.
+    private static let readBytes = AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 2048, maximum: 4096)
+    /// Until descriptors or memory may be there again for another connection.
+    private static let acceptBackoff: TimeAmount = .seconds(1)
     /// What the kernel holds for a client that does not read. Without it, up to 4 MB each.
     private static let sendBufferBytes = 64 << 10
     /// Beyond the high mark a client lags and gets nothing more; below the low mark it goes on.
@@ -46,14 +55,16 @@ package final class HTTPServer: Sendable {
         let bootstrap = ServerBootstrap(group: self.group)
             .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelInitializer { [quiescing] channel in
+            .serverChannelInitializer { [quiescing, observer = self.router.observer] channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Self.makeAcceptBackoff(observer))
                     try channel.pipeline.syncOperations.addHandler(quiescing.makeServerChannelHandler(channel: channel))
                 }
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.socketOption(.so_sndbuf), value: Self.sendBufferBytes)
             .childChannelOption(.writeBufferWaterMark, value: Self.writeBuffer)
+            .childChannelOption(.recvAllocator, value: Self.readBytes)
             .childChannelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture { try self.configure(channel) }
             }
@@ -81,18 +92,38 @@ package final class HTTPServer: Sendable {
         min(self.options.drainWindow, .milliseconds(2) * self.router.clients.count)
     }
 
+    /// Without it, a process that has no descriptor left would try to accept without pause.
+    private static func makeAcceptBackoff(_ observer: any Observer) -> AcceptBackoffHandler {
+        AcceptBackoffHandler(shouldForwardIOErrorCaught: false) { error in
+            // A peer that is gone again before its turn is no reason to wait.
+            if error.errnoCode == ECONNABORTED { return nil }
+            observer.observe(.acceptFailed(reason: "\(error)"))
+            return Self.acceptBackoff
+        }
+    }
+
     private func configure(_ channel: any Channel) throws {
+        guard self.connections.enter() else {
+            self.router.observer.observe(.requestRefused(status: 503, reason: "too many HTTP connections"))
+            return channel.close(promise: nil)
+        }
+        let address = ClientAddress(ipAddress: channel.remoteAddress?.ipAddress)
         let http = HTTPConnectionHandler.HTTPHandlers()
         let router = self.router
         let handler = HTTPConnectionHandler(
-            respond: { head in await router.answer(head) },
+            respond: { head in await router.answer(head, from: address, at: .now) },
             makeSubscriber: { self.makeSubscriber($0, on: channel.eventLoop) },
             abandon: { subscription in router.left(subscription.channel) },
+            whenOver: { [connections] in connections.leave() },
             http: http
         )
-        try channel.pipeline.syncOperations.addHandlers([
-            http.idle, http.encoder, http.decoder, http.pipelining, handler,
-        ])
+        do {
+            try channel.pipeline.syncOperations.addHandlers(http.inOrder + [handler])
+        } catch {
+            // It is closed already.
+            self.connections.leave()
+            throw error
+        }
     }
 
     private func makeSubscriber(_ subscription: Subscription, on eventLoop: any EventLoop) -> SubscriberHandler {

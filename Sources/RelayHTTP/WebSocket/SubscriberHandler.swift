@@ -33,7 +33,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
     private var machine: SubscriberStateMachine
     private var context: ChannelHandlerContext?
     private var pingsUnanswered = 0
-    private var messageBytes = 0
+    private var clientFrames = ClientFrameStateMachine(maximumMessageBytes: SubscriberHandler.maximumMessageBytes)
     private var isClosing = false
     private var closeReason = "connection lost"
 
@@ -177,6 +177,8 @@ package final class SubscriberHandler: ChannelInboundHandler {
     }
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        // What it took is a sign of life, while its answer to a ping waits behind what it has yet to read.
+        if context.channel.isWritable { self.pingsUnanswered = 0 }
         if context.channel.isWritable && self.machine.becameWritable() { self.proceed() }
         context.fireChannelWritabilityChanged()
     }
@@ -191,57 +193,56 @@ package final class SubscriberHandler: ChannelInboundHandler {
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = self.unwrapInboundIn(data)
         self.pingsUnanswered = 0
-        guard frame.maskKey != nil else {
-            return self.close(.protocolError, reason: "a client's frames have to be masked")
+        guard !self.isClosing else {
+            // Only the answer to our close still counts.
+            if frame.opcode == .connectionClose { context.close(promise: nil) }
+            return
         }
-        guard !frame.rsv1, !frame.rsv2, !frame.rsv3 else {
-            return self.close(.protocolError, reason: "no extension was agreed on")
-        }
-        switch frame.opcode {
-        case .ping:
+        self.act(on: self.clientFrames.received(frame), context)
+    }
+
+    private func act(on action: ClientFrameStateMachine.Action, _ context: ChannelHandlerContext) {
+        switch action {
+        case .none, .message:
+            // Messages are not expected: read, judged and ignored.
+            break
+        case .answerPing(let payload):
             // A peer that pings without reading gets no answers to keep; only the latest ping has to be answered
             // (RFC 6455, section 5.5.3).
-            guard context.channel.isWritable, !self.isClosing else { return }
+            guard context.channel.isWritable else { return }
             var pong = ByteBuffer()
-            pong.writeWebSocketFrame(.pong, frame.unmaskedData.readableBytesView)
+            pong.writeWebSocketFrame(.pong, payload.readableBytesView)
             context.writeAndFlush(self.wrapOutboundOut(pong), promise: nil)
-        case .pong:
-            break
-        case .connectionClose:
-            self.peerCloses(context)
-        case .text, .binary, .continuation:
-            // Nothing is expected; messages are read and ignored, as long as they are small.
-            self.messageBytes += frame.length
-            if self.messageBytes > Self.maximumMessageBytes {
-                return self.close(.messageTooBig, reason: "messages from clients are limited")
-            }
-            if frame.fin { self.messageBytes = 0 }
-        default:
-            self.close(.protocolError, reason: "unknown opcode")
+        case .answerClose(let code, let reason):
+            self.answerClose(code, reason, context)
+        case .refuse(let code, let reason):
+            self.close(code, reason: reason)
         }
     }
 
-    private func peerCloses(_ context: ChannelHandlerContext) {
-        if !self.isClosing {
-            self.isClosing = true
-            self.closeReason = "closed by the client"
-            self.leave()
-            var frame = ByteBuffer()
-            frame.writeWebSocketClose(.normal, reason: "")
-            context.writeAndFlush(self.wrapOutboundOut(frame), promise: nil)
-        }
-        context.close(promise: nil)
+    /// Ends the connection when what was written has left, or hasn't in time.
+    private func answerClose(_ code: UInt16, _ reason: String, _ context: ChannelHandlerContext) {
+        self.isClosing = true
+        self.closeReason = "closed by the client"
+        self.leave()
+        var frame = ByteBuffer()
+        frame.writeWebSocketClose(code: code, reason: reason)
+        let hasLeft = context.eventLoop.makePromise(of: Void.self)
+        hasLeft.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+        context.writeAndFlush(self.wrapOutboundOut(frame), promise: hasLeft)
+        self.cutAfterTimeout(context)
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
-        case NIOWebSocketError.invalidFrameLength:
-            self.close(.messageTooBig, reason: "messages from clients are limited")
-        case is ByteToMessageDecoderError where self.isClosing:
-            // The peer still sends what was refused. Closing now would reset the connection before it has read why.
+        case let error as NIOWebSocketError where !self.isClosing:
+            self.act(on: self.clientFrames.undecodable(error), context)
+            // What still comes would reset a closed connection before the peer has read why: only our half ends.
+            context.close(mode: .output, promise: nil)
+        case is NIOWebSocketError,
+            is ByteToMessageDecoderError where self.isClosing:
+            // The peer still sends what was refused.
             break
-        case is NIOWebSocketError:
-            self.close(.protocolError, reason: "protocol error")
         default:
             context.close(promise: nil)
         }
@@ -271,6 +272,10 @@ package final class SubscriberHandler: ChannelInboundHandler {
         var frame = ByteBuffer()
         frame.writeWebSocketClose(code, reason: reason)
         context.writeAndFlush(self.wrapOutboundOut(frame), promise: nil)
+        self.cutAfterTimeout(context)
+    }
+
+    private func cutAfterTimeout(_ context: ChannelHandlerContext) {
         context.eventLoop.assumeIsolated().scheduleTask(in: Self.closeTimeout) {
             self.context?.close(promise: nil)
         }

@@ -19,11 +19,12 @@ extension ByteBuffer {
     }
 
     package enum WebSocketOpcode: Sendable {
-        case text, close, ping, pong
+        case text, binary, close, ping, pong
 
         fileprivate var rawCode: Int {
             switch self {
             case .text: 0x1
+            case .binary: 0x2
             case .close: 0x8
             case .ping: 0x9
             case .pong: 0xA
@@ -33,7 +34,12 @@ extension ByteBuffer {
 
     /// Writes a close frame. The reason is cut to what a control frame can hold.
     package mutating func writeWebSocketClose(_ code: CloseCode, reason: String) {
-        var payload = ByteBuffer(integer: code.rawValue)
+        self.writeWebSocketClose(code: code.rawValue, reason: reason)
+    }
+
+    /// The same, for a code that a client chose.
+    package mutating func writeWebSocketClose(code: UInt16, reason: String = "") {
+        var payload = ByteBuffer(integer: code)
         var text = ""
         for character in reason {
             if text.utf8.count + character.utf8.count > 123 { break }
@@ -50,6 +56,7 @@ package enum CloseCode: UInt16, Sendable {
     /// Shutting down: come back.
     case goingAway = 1001
     case protocolError = 1002
+    case notUTF8 = 1007
     case messageTooBig = 1009
     case internalError = 1011
     /// Overloaded: come back later. A raw stream that fell behind the log's floor ends so, since it can't carry a gap.

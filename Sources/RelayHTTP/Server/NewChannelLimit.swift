@@ -1,0 +1,45 @@
+/// How many channels clients of one address may bring to be recorded within a minute (`NewChannelsPerMinute`).
+///
+/// `MaxChannels` bounds what there is; this keeps one client from using it up for all.
+package struct NewChannelLimit: Sendable {
+    /// Addresses remembered at the most, some 1 MB. Who has more than these is stopped by `MaxChannels` only.
+    package static let maximumAddresses = 10_000
+    package static let window = Duration.seconds(60)
+
+    private struct Count {
+        let began: ContinuousClock.Instant
+        var channels: Int
+    }
+
+    private let perMinute: Int
+    private var counts: [ClientAddress: Count] = [:]
+
+    package init(perMinute: Int) {
+        self.perMinute = perMinute
+    }
+
+    package var addressesRemembered: Int { self.counts.count }
+
+    /// A client wants a channel that is not recorded.
+    /// - Returns: how long to wait, if it may not have it now.
+    package mutating func requested(
+        from address: ClientAddress,
+        at now: ContinuousClock.Instant
+    ) -> Duration? {
+        if let count = self.counts[address], count.began.duration(to: now) < Self.window {
+            if count.channels >= self.perMinute { return Self.window - count.began.duration(to: now) }
+            self.counts[address]?.channels += 1
+            return nil
+        }
+        if self.counts.count >= Self.maximumAddresses { self.forget(at: now) }
+        self.counts[address] = Count(began: now, channels: 1)
+        return nil
+    }
+
+    /// Those whose minute is over; if there is none, the one whose minute is over next.
+    private mutating func forget(at now: ContinuousClock.Instant) {
+        self.counts = self.counts.filter { $0.value.began.duration(to: now) < Self.window }
+        guard self.counts.count >= Self.maximumAddresses else { return }
+        if let oldest = self.counts.min(by: { $0.value.began < $1.value.began }) { self.counts[oldest.key] = nil }
+    }
+}

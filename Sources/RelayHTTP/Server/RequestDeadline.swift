@@ -1,0 +1,81 @@
+package import NIOCore
+package import NIOHTTP1
+
+/// Ends connections whose request does not come to its end: a client that sends a byte now and then would hold one for
+/// ever, since the idle timeout sees something move.
+///
+/// It stands behind the decoder and hears of bytes that don't end a request by a read that brings none of its parts.
+package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandler {
+    package typealias InboundIn = HTTPServerRequestPart
+    package typealias InboundOut = HTTPServerRequestPart
+    package typealias OutboundIn = HTTPServerResponsePart
+    package typealias OutboundOut = HTTPServerResponsePart
+
+    /// From the connect, or the first bytes of a later request, to the request's end. A request is a packet or two; this
+    /// is time enough to send each of them again several times.
+    package static let limit: TimeAmount = .seconds(10)
+
+    private var deadline: Scheduled<Void>?
+    /// Requests that have come in full and are not answered. What follows them is not read, and so can't be late.
+    private var unanswered = 0
+    private var hasReceived = false
+    private var hasEndedInThisRead = false
+    private var isOver = false
+
+    package init() {}
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.start(context)
+    }
+
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        self.deadline.take()?.cancel()
+    }
+
+    private func start(_ context: ChannelHandlerContext) {
+        self.deadline = context.eventLoop.assumeIsolated().scheduleTask(in: Self.limit) {
+            self.deadlinePassed(context)
+        }
+    }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if self.isOver { return }
+        if case .end = self.unwrapInboundIn(data) {
+            self.deadline.take()?.cancel()
+            self.unanswered += 1
+            self.hasEndedInThisRead = true
+        }
+        context.fireChannelRead(data)
+    }
+
+    package func channelReadComplete(context: ChannelHandlerContext) {
+        self.hasReceived = true
+        if self.deadline == nil, self.unanswered == 0, !self.hasEndedInThisRead { self.start(context) }
+        self.hasEndedInThisRead = false
+        context.fireChannelReadComplete()
+    }
+
+    package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if case .end = self.unwrapOutboundIn(data) { self.unanswered = max(0, self.unanswered - 1) }
+        context.write(data, promise: promise)
+    }
+
+    private func deadlinePassed(_ context: ChannelHandlerContext) {
+        self.deadline = nil
+        self.isOver = true
+        // Who has said nothing, such as a browser that connects ahead, expects no answer.
+        guard self.hasReceived else { return context.close(promise: nil) }
+        let seconds = Self.limit.nanoseconds / 1_000_000_000
+        let response = Problem(.requestTimeout, "the request was not complete after \(seconds) s: send it at once")
+            .response
+        guard case .bytes(let body) = response.body else { preconditionFailure("a problem has its text") }
+        var head = HTTPResponseHead(version: .http1_1, status: response.status, headers: response.headers)
+        head.headers.replaceOrAdd(name: "Content-Length", value: "\(body.readableBytes)")
+        head.headers.replaceOrAdd(name: "Connection", value: "close")
+        let hasLeft = context.eventLoop.makePromise(of: Void.self)
+        hasLeft.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+        context.write(self.wrapOutboundOut(.head(head)), promise: nil)
+        context.write(self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: hasLeft)
+    }
+}
