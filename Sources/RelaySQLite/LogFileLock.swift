@@ -1,15 +1,27 @@
 import Glibc
+import RelayCore
 
-/// Keeps a second relay off a log: an exclusive `flock` on a file beside it, held for as long as this value lives.
+/// Keeps a second relay off a log: an exclusive `flock` on a file beside it, held for as long as this value lives. The
+/// file also keeps, as text, the log's high water mark, so that a log that is deleted or restored from an older copy
+/// beside it gives no id again.
 ///
 /// The database file itself is not locked so, nor ever opened beside SQLite: closing a second descriptor of it would
 /// drop SQLite's own POSIX locks (https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
-/// The lock file stays when the relay ends; an empty file without a lock on it means nothing.
+/// The lock file stays when the relay ends; without a lock on it, it holds nobody off.
 final class LogFileLock: Sendable {
     private let descriptor: Int32
+    private let path: String
+
+    /// The mark has always so many digits (2^53 has 16), so that a new one covers the old one: seventeen bytes that lie
+    /// within one sector of the disk, which is written whole or not at all.
+    private static let digits = 16
+    /// A greater number is not ours: it lies beyond what the clock may say (`ServerClock.latestPlausible`), and ids that
+    /// begin there would soon reach 2^53, after which there are none.
+    private static let greatestPlausibleMark = EventID(1 << 52)
 
     init(logPath: String) throws(RingLogOpenError) {
-        let descriptor = open(logPath + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        let path = logPath + ".lock"
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             let reason = String(cString: strerror(errno))
             throw errno == ENOENT || errno == ENOTDIR
@@ -20,12 +32,46 @@ final class LogFileLock: Sendable {
             throw .heldByAnother(path: logPath)
         }
         self.descriptor = descriptor
+        self.path = path
     }
 
     deinit {
         // Said, and not left to `close`: a process that is being started may hold a copy of the descriptor for a moment.
         flock(self.descriptor, LOCK_UN)
         close(self.descriptor)
+    }
+
+    /// The mark that was kept last: no id above it was given by the log that lay here. Nil where the file has none, or
+    /// none that makes sense.
+    var highWater: EventID? {
+        // One byte more than belongs there, to see whether more is there.
+        var bytes = [UInt8](repeating: 0, count: Self.digits + 2)
+        let count = pread(self.descriptor, &bytes, bytes.count, 0)
+        guard count == Self.digits + 1, bytes[Self.digits] == UInt8(ascii: "\n"),
+            let mark = EventID(decimal: String(decoding: bytes.prefix(Self.digits), as: UTF8.self)),
+            mark <= Self.greatestPlausibleMark
+        else { return nil }
+        return mark
+    }
+
+    /// Puts the mark on disk, before ids up to it are given.
+    func keep(_ highWater: EventID) throws {
+        let number = String(highWater.rawValue)
+        let text = Array((String(repeating: "0", count: max(0, Self.digits - number.utf8.count)) + number + "\n").utf8)
+        // What else was in the file, if anything, is cut off; else this changes nothing.
+        guard pwrite(self.descriptor, text, text.count, 0) == text.count,
+            ftruncate(self.descriptor, off_t(text.count)) == 0, fdatasync(self.descriptor) == 0
+        else { throw MarkNotKept(path: self.path, reason: String(cString: strerror(errno))) }
+    }
+}
+
+/// The high water mark can't be written beside the log.
+struct MarkNotKept: Error, CustomStringConvertible {
+    let path: String
+    let reason: String
+
+    var description: String {
+        "the file '\(self.path)' can't be written: \(self.reason). No more ids can be given until it can"
     }
 }
 

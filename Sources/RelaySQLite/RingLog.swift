@@ -25,7 +25,7 @@ package final class RingLog: EventLog {
         let path = resolvingLinks(path)
         let lock = try LogFileLock(logPath: path)
         do {
-            let writer = try RingLogWriter(path: path, retention: retention, clock: clock)
+            let writer = try RingLogWriter(path: path, lock: lock, retention: retention, clock: clock)
             return RingLog(
                 lock: lock,
                 identity: writer.identity,
@@ -35,6 +35,8 @@ package final class RingLog: EventLog {
             )
         } catch let error as SQLiteError {
             throw RingLogOpenError(error, path: path)
+        } catch let error as MarkNotKept {
+            throw RingLogOpenError.notWritable(path: path, reason: "\(error)")
         }
     }
 

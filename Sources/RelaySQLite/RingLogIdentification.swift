@@ -2,10 +2,17 @@ import RelayCore
 
 /// Reads who a log is and where its ids go on; a new one gets its name and its beginning.
 enum RingLogIdentification {
-    static func identify(_ connection: SQLiteConnection, path: String, now: Timestamp) throws -> LogIdentity {
+    /// - Parameter kept: the high water mark that the lock file keeps; nil if it has none.
+    static func identify(
+        _ connection: SQLiteConnection,
+        path: String,
+        kept: EventID?,
+        now: Timestamp
+    ) throws -> LogIdentity {
         let isNew = try connection.integer("SELECT count(*) FROM meta") == 0
-        if isNew { try self.begin(connection, now: now) }
-        // After a power cut the newest rows may be gone; the high water mark, which is synced, tells what was given.
+        if isNew { try self.begin(connection, kept: kept, now: now) }
+        // After a power cut the newest rows may be gone; the high water mark, which is synced, tells what was given. In
+        // a copy that was put back the mark is as old as the rows; the one in the lock file is not.
         let found = try connection.integer(
             """
             SELECT max(begins_after,
@@ -20,7 +27,7 @@ enum RingLogIdentification {
             return LogIdentity(
                 logID: row.text(0),
                 beginsAfter: row.id(1),
-                last: max(row.id(2), lastFound),
+                last: max(row.id(2), lastFound, kept ?? .zero),
                 lastFound: lastFound,
                 isNew: isNew,
                 wasClean: row.integer(3) == 1
@@ -30,9 +37,11 @@ enum RingLogIdentification {
         return identity
     }
 
-    private static func begin(_ connection: SQLiteConnection, now: Timestamp) throws {
+    /// Above every id of a log that lay here before, so that each of its cursors is seen to be from another log.
+    private static func begin(_ connection: SQLiteConnection, kept: EventID?, now: Timestamp) throws {
         let logID = String(UInt64.random(in: .min ... .max), radix: 16)
-        let beginning = now.advanced(by: EventIDSequence.newLogMargin).microseconds
+        let margin = EventID(now.advanced(by: EventIDSequence.newLogMargin).microseconds)
+        let beginning = max(margin, kept?.next ?? .zero)
         try connection.execute(
             """
             INSERT INTO meta (one, log_id, begins_after, high_water, clean)

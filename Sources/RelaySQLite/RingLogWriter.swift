@@ -6,6 +6,7 @@ final class RingLogWriter {
     let identity: LogIdentity
 
     private let path: String
+    private let lock: LogFileLock
     private let clock: ServerClock
     private let connection: SQLiteConnection
     private let statements: RingLogStatements
@@ -31,12 +32,15 @@ final class RingLogWriter {
     /// At the start and the end, when nothing else waits.
     private static let patience = Duration.seconds(5)
 
-    init(path: String, retention: Retention, clock: ServerClock) throws {
+    init(path: String, lock: LogFileLock, retention: Retention, clock: ServerClock) throws {
         self.path = path
+        self.lock = lock
         self.clock = clock
         self.connection = try RingLogConnection.open(path: path, busyTimeout: Self.patience)
         try Migrator(path: path).prepare(self.connection)
-        self.identity = try RingLogIdentification.identify(self.connection, path: path, now: clock.now())
+        let kept = lock.highWater
+        self.identity = try RingLogIdentification.identify(self.connection, path: path, kept: kept, now: clock.now())
+        if kept ?? .zero < self.identity.last { try lock.keep(self.identity.last) }
         self.statements = try RingLogStatements(self.connection)
         self.evictor = try RingLogEvictor(self.connection, retention: retention)
         self.ids = EventIDSequence(last: self.identity.last, highWater: self.identity.last)
@@ -156,9 +160,10 @@ final class RingLogWriter {
         return .gap(gap)
     }
 
-    /// Puts the mark on disk before ids up to it are given: the one commit that waits for the disk. It also makes
-    /// everything before it durable, so a power cut costs a second of events at the most.
+    /// Puts the mark on disk before ids up to it are given, in both files: the one commit that waits for the disk. It
+    /// also makes everything before it durable, so a power cut costs a second of events at the most.
     private func reserve(through mark: EventID) throws {
+        try self.lock.keep(mark)
         try self.setMark(mark, clean: false)
         self.ids.reserved(through: mark)
     }
@@ -193,6 +198,7 @@ final class RingLogWriter {
     func finish() throws {
         self.connection.setBusyTimeout(Self.patience)
         try self.setMark(self.ids.last, clean: true)
+        try self.lock.keep(self.ids.last)
         try self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         // Another process that reads the file keeps it in WAL mode, which is as well.
         try? self.connection.execute("PRAGMA journal_mode = DELETE")

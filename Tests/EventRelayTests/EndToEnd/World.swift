@@ -1,4 +1,3 @@
-import Foundation
 import RelayTestSupport
 
 /// What most end-to-end tests need: a database, a folder and a relay that listens.
@@ -29,17 +28,5 @@ struct World {
 
     func history(_ target: String) async throws -> HistoryAnswer {
         try HistoryAnswer(parsing: try await self.get(target).body)
-    }
-}
-
-/// How large the random tests are, and from which seed: EVENTRELAY_TEST_SIZE multiplies, EVENTRELAY_TEST_SEED repeats.
-enum RandomTests {
-    static let size = Int(ProcessInfo.processInfo.environment["EVENTRELAY_TEST_SIZE"] ?? "") ?? 1
-
-    static func generator(_ test: String) -> SeededGenerator {
-        let given = UInt64(ProcessInfo.processInfo.environment["EVENTRELAY_TEST_SEED"] ?? "")
-        let seed = given ?? UInt64.random(in: 0..<1_000_000)
-        print("\(test): EVENTRELAY_TEST_SEED=\(seed)")
-        return SeededGenerator(seed: seed)
     }
 }
