@@ -100,7 +100,7 @@ let package = Package(
         .target(
             name: "RelayTestSupport",
             dependencies: [
-                "CLibpq", "RelayCore", "RelayThreads",
+                "CLibpq", "CSQLite", "RelayCore", "RelayThreads",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
