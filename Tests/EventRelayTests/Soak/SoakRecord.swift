@@ -41,7 +41,7 @@ struct SoakRecord: Sendable {
         self.readsHistory = readsHistory
     }
 
-    /// It has seen the last event of each stream, on a connection that is live.
+    /// It has seen an event from the end of each stream, on a connection that is live.
     var isComplete: Bool { self.ended.count == self.traffic.publishers && (self.isLive || self.readsHistory) }
 
     func isOf(stream: Int) -> Bool { self.traffic.channel(of: stream) == self.channel }

@@ -23,7 +23,7 @@ struct SoakEvent: Equatable, Sendable {
     var id: Int64
     var stream: Int
     var number: Int
-    /// The last of its stream.
+    /// From the end of its stream, published after the last fault.
     var isLast = false
 }
 

@@ -19,7 +19,7 @@ final class SoakWorld: Sendable {
     private enum Phase { case faults, settling, over }
 
     /// For what has to come about by itself once nothing goes wrong any more; a busy machine needs a part of it.
-    private static let patience = Duration.seconds(30)
+    private static let patience = Duration.seconds(120)
 
     init(_ plan: SoakPlan) async throws {
         self.plan = plan
@@ -63,9 +63,9 @@ final class SoakWorld: Sendable {
                 }
                 await self.waitForHealth()
                 self.phase.withLock { $0 = .settling }
+                await self.waitForClients()
+                self.phase.withLock { $0 = .over }
             }
-            await self.waitForClients()
-            self.phase.withLock { $0 = .over }
             for client in clients { await client.cut() }
         }
         let status = try await self.relay.stop()
@@ -102,9 +102,10 @@ final class SoakWorld: Sendable {
             _ = await self.publish(publisher, on: channels, by: &session)
             try? await Task.sleep(for: .microseconds(count * 1_000_000 / eventsPerSecond))
         }
-        let deadline = ContinuousClock.now + Self.patience
-        let all = Array(0..<self.plan.traffic.channels)
-        while await !self.publish(publisher, on: all, by: &session, isLast: true), ContinuousClock.now < deadline {
+        // Again and again, since a client may be on its way just now.
+        while !self.isOver {
+            let all = Array(0..<self.plan.traffic.channels)
+            _ = await self.publish(publisher, on: all, by: &session, isLast: true)
             try? await Task.sleep(for: .milliseconds(100))
         }
     }
