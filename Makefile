@@ -14,13 +14,18 @@ TEST_FLAGS ?=
 # Arguments for the relay in `make run`, such as --debug.
 ARGS ?=
 
+# How long `make soak` lasts, and how often `make kill-loop` kills.
+MINUTES ?= 30
+TIMES ?= 300
+
 PROGRAM := pg_eventrelay
 # Only the folders that are there; of their files swift format takes the Swift ones.
 SOURCES := $(wildcard Package.swift Sources Tests Plugins migrations assets)
 
 # `make -j test` keeps the order too: two builds at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: help run build release test test-swift test-viewer autobahn lint format requirements clean
+.PHONY: help run build release test test-swift test-viewer autobahn soak kill-loop tsan tsan-short asan lint format \
+	requirements clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +59,26 @@ test-viewer: requirements ## only the viewer, in a headless Chromium
 autobahn: requirements ## the cases of the Autobahn test suite, against an echo program and the relay
 	swift build $(SWIFT_FLAGS)
 	Tests/AutobahnTests/run.sh $(ARGS)
+
+# The program as a release, the tests for debugging. EVENTRELAY_TEST_SEED repeats the choice of faults.
+soak: requirements release ## random faults for MINUTES=30, then an audit of everything (docs/testing.md)
+	swift build --build-tests $(SWIFT_FLAGS)
+	PG_EVENTRELAY=$(CURDIR)/.build/release/$(PROGRAM) EVENTRELAY_SOAK_MINUTES=$(MINUTES) \
+		swift test --skip-build --disable-xctest --filter 'SoakTests/.*minutes.*'
+
+kill-loop: requirements release ## kill -9 under load, TIMES=300, then the same audit
+	swift build --build-tests $(SWIFT_FLAGS)
+	PG_EVENTRELAY=$(CURDIR)/.build/release/$(PROGRAM) EVENTRELAY_KILLS=$(TIMES) \
+		swift test --skip-build --disable-xctest --filter 'SoakTests/.*hundreds.*'
+
+tsan: requirements ## the Swift tests under ThreadSanitizer
+	scripts/sanitize.sh thread $(TEST_FLAGS)
+
+tsan-short: requirements ## only those of what runs concurrently
+	scripts/sanitize.sh thread --filter '^(RelayCoreTests|RelayHTTPTests|RelayPostgresTests|RelaySQLiteTests)\.'
+
+asan: requirements ## the Swift tests under AddressSanitizer
+	scripts/sanitize.sh address $(TEST_FLAGS)
 
 requirements:
 	@scripts/install-requirements.sh test

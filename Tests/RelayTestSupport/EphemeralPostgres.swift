@@ -1,4 +1,5 @@
 import Foundation
+import RelayThreads
 import Synchronization
 
 /// A real PostgreSQL server of the tests' own, in a temporary folder, reached by its Unix socket.
@@ -55,6 +56,20 @@ package final class EphemeralPostgres: Sendable {
 
     package func stop(mode: String = "fast") throws {
         try self.control(["stop", "-m", mode])
+    }
+
+    /// Stops it and starts it again, off the threads that tasks share.
+    package func restart(mode: String) async throws {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            startThread {
+                continuation.resume(
+                    with: Result {
+                        try self.stop(mode: mode)
+                        try self.start()
+                    }
+                )
+            }
+        }
     }
 
     /// Makes a database and returns its URL.

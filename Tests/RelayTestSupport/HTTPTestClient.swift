@@ -31,7 +31,10 @@ package enum HTTPTestClient {
                     NIOHTTPClientResponseAggregator(maxContentLength: 64 << 20), ResponseHandler(promise: promise),
                 ])
             }
-        }.connect(host: "127.0.0.1", port: port).get()
+        }.connect(host: "127.0.0.1", port: port).flatMapErrorThrowing { error in
+            promise.fail(error)
+            throw error
+        }.get()
         var head = HTTPRequestHead(version: .http1_1, method: HTTPMethod(rawValue: method), uri: target)
         head.headers.add(name: "Host", value: "127.0.0.1:\(port)")
         for (name, value) in headers { head.headers.replaceOrAdd(name: name, value: value) }

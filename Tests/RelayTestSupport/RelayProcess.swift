@@ -14,12 +14,17 @@ package final class RelayProcess: Sendable {
         return tests.deletingLastPathComponent().appendingPathComponent("pg_eventrelay").path
     }()
 
-    /// - Parameter environment: all of it; nothing is inherited.
+    /// What a sanitizer that is built into the program reads (scripts/sanitize.sh).
+    private static let sanitizerOptions = ProcessInfo.processInfo.environment.filter {
+        ["TSAN_OPTIONS", "ASAN_OPTIONS"].contains($0.key)
+    }
+
+    /// - Parameter environment: all of it; nothing is inherited, but for a sanitizer's options.
     package init(_ arguments: [String] = [], environment: [String: String] = [:], folder: String = "/tmp") throws {
         self.process = try ChildProcess(
             Self.binary,
             arguments,
-            environment: environment,
+            environment: environment.merging(Self.sanitizerOptions) { own, _ in own },
             folder: folder,
             readsOutput: true
         )

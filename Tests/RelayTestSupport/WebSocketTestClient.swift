@@ -23,13 +23,16 @@ package final class WebSocketTestClient: Sendable {
     /// - Parameters:
     ///   - headers: lines beside the handshake's own.
     ///   - extra: bytes sent in the same write, behind the request.
+    ///   - receive: takes each message instead of `next`, on the connection's event loop, so that no more is read than it
+    ///     takes. At false the connection is cut.
     /// - Throws: `UpgradeRefused` with the server's answer, if it isn't 101.
     package static func connect(
         port: Int,
         _ target: String,
         headers: [String] = [],
         extra: ByteBuffer = ByteBuffer(),
-        receiveBuffer: CInt? = nil
+        receiveBuffer: CInt? = nil,
+        receive: (@Sendable (Message) -> Bool)? = nil
     ) async throws -> WebSocketTestClient {
         let messages = Inbox<Message>()
         let loop = MultiThreadedEventLoopGroup.singleton.next()
@@ -40,7 +43,9 @@ package final class WebSocketTestClient: Sendable {
         }
         bootstrap = bootstrap.channelInitializer { channel in
             channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHandler(HandshakeHandler(upgraded: upgraded, messages: messages))
+                try channel.pipeline.syncOperations.addHandler(
+                    HandshakeHandler(upgraded: upgraded, messages: messages, receive: receive)
+                )
             }
         }
         let channel: any Channel
@@ -147,11 +152,17 @@ private final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHan
 
     private let upgraded: EventLoopPromise<Void>
     private let messages: Inbox<WebSocketTestClient.Message>
+    private let receive: (@Sendable (WebSocketTestClient.Message) -> Bool)?
     private var received = ByteBuffer()
 
-    init(upgraded: EventLoopPromise<Void>, messages: Inbox<WebSocketTestClient.Message>) {
+    init(
+        upgraded: EventLoopPromise<Void>,
+        messages: Inbox<WebSocketTestClient.Message>,
+        receive: (@Sendable (WebSocketTestClient.Message) -> Bool)?
+    ) {
         self.upgraded = upgraded
         self.messages = messages
+        self.receive = receive
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -169,7 +180,7 @@ private final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHan
         let pipeline = context.pipeline.syncOperations
         let decoder = ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: 1 << 24))
         try? pipeline.addHandler(decoder)
-        try? pipeline.addHandler(MessageHandler(messages: self.messages))
+        try? pipeline.addHandler(MessageHandler(messages: self.messages, receive: self.receive))
         self.upgraded.succeed()
         context.fireChannelRead(self.wrapInboundOut(rest))
         pipeline.removeHandler(context: context, promise: nil)
@@ -190,9 +201,22 @@ private final class MessageHandler: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     private let messages: Inbox<WebSocketTestClient.Message>
+    private let receive: (@Sendable (WebSocketTestClient.Message) -> Bool)?
+    private var isCut = false
 
-    init(messages: Inbox<WebSocketTestClient.Message>) {
+    init(
+        messages: Inbox<WebSocketTestClient.Message>,
+        receive: (@Sendable (WebSocketTestClient.Message) -> Bool)?
+    ) {
         self.messages = messages
+        self.receive = receive
+    }
+
+    private func take(_ message: WebSocketTestClient.Message, _ context: ChannelHandlerContext) {
+        guard let receive else { return self.messages.put(message) }
+        if self.isCut || receive(message) { return }
+        self.isCut = true
+        context.close(promise: nil)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -204,14 +228,14 @@ private final class MessageHandler: ChannelInboundHandler {
             guard let text = String(validating: payload.readableBytesView, as: UTF8.self) else {
                 return context.close(promise: nil)
             }
-            self.messages.put(.text(text))
+            self.take(.text(text), context)
         case .ping:
-            self.messages.put(.ping)
+            self.take(.ping, context)
             let pong = WebSocketTestClient.frame(0xA, Array(payload.readableBytesView))
             context.writeAndFlush(self.wrapOutboundOut(pong), promise: nil)
         case .connectionClose:
             let code = payload.readInteger(as: UInt16.self) ?? 1005
-            self.messages.put(.close(code: code, reason: String(buffer: payload)))
+            self.take(.close(code: code, reason: String(buffer: payload)), context)
             let answer = WebSocketTestClient.frame(0x8, [UInt8(code >> 8), UInt8(code & 0xff)])
             context.writeAndFlush(self.wrapOutboundOut(answer), promise: nil)
         default:

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Builds everything with a sanitizer and runs the tests; the program that they start has the sanitizer too. Ends with
+# an error if a test fails or anything was reported, be it by a program that was killed later.
+#
+#   scripts/sanitize.sh thread|address [ARGUMENTS OF swift test…]
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly sanitizer=${1:?thread or address}
+shift
+case $sanitizer in
+thread) scratch=.build-tsan ;;
+address) scratch=.build-asan ;;
+*)
+    echo "not a sanitizer that this knows: $sanitizer" >&2
+    exit 64
+    ;;
+esac
+readonly scratch
+readonly reports=$PWD/$scratch/reports
+mkdir -p "$reports"
+rm -f "$reports"/*
+
+# Each process writes its reports to a file of its own. Leaks are not looked for: the Swift runtime keeps what it made
+# until the end, and much of that is reachable only by tagged pointers.
+export TSAN_OPTIONS="suppressions=$PWD/scripts/tsan-suppressions.txt log_path=$reports/tsan halt_on_error=0"
+export ASAN_OPTIONS="detect_leaks=0 log_path=$reports/asan"
+
+swift build --build-tests --sanitize="$sanitizer" --scratch-path "$scratch"
+status=0
+swift test --skip-build --parallel --disable-xctest --sanitize="$sanitizer" --scratch-path "$scratch" "$@" || status=$?
+
+count=$(find "$reports" -type f -size +0 | wc -l)
+if ((count > 0)); then
+    find "$reports" -type f -size +0 -exec head -n 60 {} +
+    echo "$count processes reported something: see $reports" >&2
+    exit 1
+fi
+echo "the $sanitizer sanitizer reported nothing"
+exit "$status"
