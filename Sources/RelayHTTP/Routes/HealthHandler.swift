@@ -34,6 +34,8 @@ struct HealthHandler {
         body.writeJSONString(self.router.log.identity.logID)
         body.writeStaticString(#","head":"#)
         body.writeJSONNumber(status.head.rawValue)
+        body.writeStaticString(#","written_through":"#)
+        body.writeJSONNumber(status.writtenThrough.rawValue)
         body.writeString(#"},"channels":\#(self.router.relay.recordedChannels.count)"#)
         body.writeString(#","clients":\#(self.router.clients.count)}"#)
         body.writeStaticString("\n")
