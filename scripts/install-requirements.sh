@@ -47,6 +47,7 @@ check_requirements() {
     fi
     if [[ $purpose == test ]]; then
         need "the sqlite3 shell" sqlite3 command -v sqlite3
+        need "PgBouncer" pgbouncer test -x /usr/sbin/pgbouncer
         need "/usr/bin/python3" python3 test -x /usr/bin/python3
         need "venv for /usr/bin/python3" python3-venv /usr/bin/python3 -c 'import ensurepip, venv'
         need "Selenium for /usr/bin/python3" python3-selenium has_selenium

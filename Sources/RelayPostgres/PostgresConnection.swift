@@ -50,7 +50,7 @@ struct PostgresConnection: ~Copyable {
         return PQsetClientEncoding(handle, "SQL_ASCII") == 0
     }
 
-    /// A host that is gone is noticed within 25 s also when it sends no word: 10 s idle, then three probes.
+    /// The kernel notices a host that is gone within 25 s: for the time in which no heartbeat is sent.
     private static var defaults: [(String, String)] {
         var defaults = [
             ("fallback_application_name", "pg_eventrelay"),

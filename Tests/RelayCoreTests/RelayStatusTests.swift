@@ -45,6 +45,43 @@ struct RelayStatusTests {
         }
     }
 
+    @Test func `it knows the last heartbeat, and tells once that they fail`() async throws {
+        let test = RelayUnderTest()
+        try await test.run {
+            test.source.connect("a")
+            try await test.published(1)
+            let since = test.clock.timeOfDay
+            for number in 1...2 {
+                test.clock.advance(by: .seconds(4))
+                let at = test.clock.timeOfDay
+                test.source.report(.heartbeat(roundTrip: .milliseconds(number)))
+                try await test.observer.when {
+                    if case .heartbeatHeard(.milliseconds(number)) = $0 { true } else { false }
+                }
+                var heartbeat = RelayStatus.Heartbeat(at: at, roundTrip: .milliseconds(number))
+                #expect(test.relay.status.source == .connected(since: since, server: "scripted", heartbeat: heartbeat))
+
+                test.clock.advance(by: .seconds(4))
+                test.source.report(.heartbeatFailed(reason: "\(number)"))
+                test.source.report(.heartbeatFailed(reason: "again"))
+                let told = "heartbeatFailed(reason: \"\(number)\")"
+                try await test.observer.when { "\($0)" == told }
+                heartbeat.isFailing = true
+                #expect(test.relay.status.source == .connected(since: since, server: "scripted", heartbeat: heartbeat))
+                #expect(test.relay.status.isHealthy, "what is published can still be heard")
+            }
+            test.source.report(.heartbeat(roundTrip: .zero))
+            try await test.observer.when { if case .heartbeatHeard(.zero) = $0 { true } else { false } }
+        }
+        let told = test.observer.texts.filter { $0.hasPrefix("heartbeatFailed") || $0.hasPrefix("heartbeatRec") }
+        #expect(
+            told == [
+                #"heartbeatFailed(reason: "1")"#, "heartbeatRecovered", #"heartbeatFailed(reason: "2")"#,
+                "heartbeatRecovered",
+            ]
+        )
+    }
+
     @Test func `a log that can't be appended to is failing until an append works`() async throws {
         let test = RelayUnderTest()
         try await test.run {

@@ -16,7 +16,11 @@ package final class EphemeralPostgres: Sendable {
     package static let shared = Result { try EphemeralPostgres() }
 
     /// - Throws: if no server is installed or it doesn't start; says which.
-    package init() throws {
+    package convenience init() throws {
+        try self.init(standbyOf: nil)
+    }
+
+    private init(standbyOf primary: EphemeralPostgres?) throws {
         self.folder = "/tmp/eventrelay-test-\(UUID().uuidString.prefix(13))"
         self.programs = try Self.findPrograms()
         self.caretaker = Mutex(try Self.caretaker(of: self.folder, self.programs))
@@ -28,21 +32,54 @@ package final class EphemeralPostgres: Sendable {
             attributes: [.posixPermissions: 0o700]
         )
         if geteuid() == 0 { try runToEnd("/bin/chown", ["postgres", self.folder, data]) }
-        try self.runProgram(
-            "initdb",
-            ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        if let primary {
+            // -R: it follows the primary. No standby waits for a checkpoint of ours.
+            try self.runProgram(
+                "pg_basebackup",
+                ["-h", primary.folder, "-U", "postgres", "-D", data, "-R", "-c", "fast", "--no-sync"]
+            )
+        } else {
+            try self.runProgram(
+                "initdb",
+                ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+            )
+            let rules = data + "/pg_hba.conf"
+            let trusting = try String(contentsOfFile: rules, encoding: .utf8)
+            // All but the superuser have to give a password.
+            try self.write("local all postgres trust\nlocal all all scram-sha-256\n" + trusting, to: rules)
+        }
+        let settings = data + "/postgresql.conf"
+        let defaults = try String(contentsOfFile: settings, encoding: .utf8)
+        try self.write(
+            defaults + """
+
+                listen_addresses = ''
+                unix_socket_directories = '\(self.folder)'
+                fsync = off
+                max_connections = 200
+
+                """,
+            to: settings
         )
-        let settings = """
-            listen_addresses = ''
-            unix_socket_directories = '\(self.folder)'
-            fsync = off
-            max_connections = 200
-            """
-        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: data + "/postgresql.conf"))
-        try file.seekToEnd()
-        try file.write(contentsOf: Data(settings.utf8))
-        try file.close()
         try self.start()
+    }
+
+    /// The file stays what it was, and whose.
+    private func write(_ text: String, to path: String) throws {
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        try file.truncate(atOffset: 0)
+        try file.write(contentsOf: Data(text.utf8))
+        try file.close()
+    }
+
+    /// Another server that follows this one and takes questions, but no LISTEN.
+    package func makeStandby() throws -> EphemeralPostgres {
+        try EphemeralPostgres(standbyOf: self)
+    }
+
+    /// A standby becomes a server like others.
+    package func promote() throws {
+        try self.control(["promote"])
     }
 
     deinit {
@@ -88,6 +125,12 @@ package final class EphemeralPostgres: Sendable {
         "postgresql:///\(database)?host=\(self.folder)&user=postgres"
     }
 
+    /// What `host=` is for this server.
+    package var host: String { self.folder }
+
+    /// Its Unix socket.
+    package var socket: String { self.folder + "/.s.PGSQL.5432" }
+
     private func control(_ arguments: [String]) throws {
         try self.runProgram("pg_ctl", ["-D", self.folder + "/data", "-w", "-s"] + arguments)
     }
@@ -119,22 +162,5 @@ package final class EphemeralPostgres: Sendable {
             if FileManager.default.isExecutableFile(atPath: folder + "/initdb") { return folder }
         }
         throw CommandFailure(command: "find \(root)", output: "no PostgreSQL server is installed")
-    }
-}
-
-/// A shell that waits for the end of a pipe, which this value holds open, and then runs its script.
-private final class Caretaker: Sendable {
-    private let holding: Int32
-    private let shell: ChildProcess
-
-    init(script: String) throws {
-        let (reading, writing) = try makePipe()
-        defer { close(reading) }
-        self.holding = writing
-        self.shell = try ChildProcess("/bin/sh", ["-c", script], input: reading)
-    }
-
-    deinit {
-        close(self.holding)
     }
 }

@@ -81,7 +81,8 @@ package final class RelayProcess: Sendable {
         return port
     }
 
-    /// Waits for a line that contains `text`, among those written since start and not matched by an earlier call.
+    /// Waits for a line that contains `text`, among those written since start and not matched by an earlier call. A relay
+    /// that goes on writing other lines is not waited for longer than a silent one.
     @discardableResult
     package func waitForLog(_ text: String) async throws -> String {
         let earlier = self.seen.withLock { seen -> String? in
@@ -89,7 +90,8 @@ package final class RelayProcess: Sendable {
             return seen.remove(at: index)
         }
         if let earlier { return earlier }
-        while let line = try await self.process.lines.next() {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while let line = try await self.process.lines.next(within: deadline - .now) {
             if line.contains(text) { return line }
             self.seen.withLock { $0.append(line) }
         }

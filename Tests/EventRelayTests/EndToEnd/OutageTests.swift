@@ -198,12 +198,7 @@ struct OutageTests {
         let world = try await World(environment: ["ES_CHANNELS": "kept"])
         let client = try await world.connect("/listen/kept?last-seen-id=latest")
         let live = try await client.envelope()
-        try await world.sql.run(
-            """
-            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE application_name = 'pg_eventrelay' AND datname = current_database()
-            """
-        )
+        try await terminateListener(ofDatabaseOf: world.sql)
         let gap = try await client.envelope()
         #expect(gap.reason == "disconnected" && gap.after == live.id && gap.before == gap.id + 1)
         #expect(try await world.history("/history/kept").events == [gap])

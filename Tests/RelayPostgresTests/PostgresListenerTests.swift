@@ -1,0 +1,103 @@
+import RelayCore
+import RelayPostgres
+import RelayTestSupport
+import Testing
+
+/// The listener itself against a real server, with heartbeats that follow one another quickly.
+@Suite(.timeLimit(.minutes(1)))
+struct PostgresListenerTests {
+    private static let timing = HeartbeatTiming(
+        interval: .milliseconds(20),
+        silence: .seconds(1),
+        firstListen: .seconds(30),
+        verification: .seconds(5)
+    )
+
+    /// Runs a listener during `body`, then stops it and waits for its end.
+    private func run(
+        _ listener: PostgresListener,
+        _ body: (PostgresListener) async throws -> Void
+    ) async throws {
+        try await withThrowingTaskGroup { group in
+            group.addTask { await listener.run() }
+            do {
+                try await body(listener)
+            } catch {
+                group.cancelAll()
+                throw error
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func reports(of listener: PostgresListener, until isLast: (SourceReport) -> Bool) async -> [SourceReport] {
+        var seen: [SourceReport] = []
+        while let reports = await listener.reports.next(.standard) {
+            seen.append(contentsOf: reports)
+            if reports.contains(where: isLast) { break }
+        }
+        return seen
+    }
+
+    private func isHeartbeat(_ report: SourceReport) -> Bool {
+        if case .heartbeat = report { true } else { false }
+    }
+
+    @Test
+    func `heartbeats are heard again and again, and are no notifications`() async throws {
+        let database = try await EphemeralPostgres.shared.get().makeDatabase()
+        try await self.run(PostgresListener(connectionString: database, timing: Self.timing)) { listener in
+            listener.listen(to: "a")
+            var seen = await self.reports(of: listener, until: self.isHeartbeat)
+            while seen.count(where: self.isHeartbeat) < 5 {
+                seen += await self.reports(of: listener, until: self.isHeartbeat)
+            }
+            let kinds = seen.filter { !self.isHeartbeat($0) }
+            guard case .connected(["a"], _)? = kinds.first, kinds.count == 1 else {
+                Issue.record("\(kinds)")
+                return
+            }
+            try await SQLSession(database).notify("a", "1")
+            let notification = SourceReport.notifications([Notification(channel: "a", payload: Payload("1"))])
+            let last = await self.reports(of: listener) { $0 == notification }.filter { !self.isHeartbeat($0) }
+            #expect(last == [notification])
+        }
+    }
+
+    @Test
+    func `while the relay takes nothing, the connection is not given up`() async throws {
+        let postgres = try EphemeralPostgres.shared.get()
+        let database = try await postgres.makeDatabase()
+        let clock = try await postgres.makeDatabase()
+        try await self.run(PostgresListener(connectionString: database, timing: Self.timing, capacity: 100)) {
+            listener in
+            listener.listen(to: "a")
+            // The first two reports fill the queue; the socket is left alone for longer than silence may last.
+            try await self.run(PostgresListener(connectionString: clock, timing: Self.timing)) { other in
+                var beats = 0
+                while beats < 100 {
+                    beats += await self.reports(of: other, until: self.isHeartbeat).count(where: self.isHeartbeat)
+                }
+            }
+            try await SQLSession(database).notify("a", "1")
+            let notification = SourceReport.notifications([Notification(channel: "a", payload: Payload("1"))])
+            let seen = await self.reports(of: listener) { $0 == notification }
+            let isLost = seen.contains { if case .disconnected = $0 { true } else { false } }
+            #expect(!isLost)
+        }
+    }
+}
+
+struct PostgresErrorTests {
+    @Test(arguments: [
+        (#"connection to server on socket "/x/.s.PGSQL.1" failed: No such file or directory"#, OutageCause.unreachable),
+        (#"could not translate host name "x" to address: Name or service not known"#, .unreachable),
+        (#"connection to server at "::1", port 1 failed: FATAL:  the database system is starting up"#, .refused),
+        (#"connection to server at "::1", port 1 failed: ВАЖНО:  роль "x" не существует"#, .refused),
+        (#"connection to server at "::1", port 1 failed: session is read-only"#, .standby),
+        (#"connection to server at "::1", port 1 failed: server is in hot standby mode"#, .standby),
+    ])
+    func `what libpq says of a failed connection tells who said no`(message: String, cause: OutageCause) {
+        #expect(PostgresError.connect(message).cause == cause)
+    }
+}
