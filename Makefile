@@ -67,7 +67,7 @@ fuzz: requirements ## random input to all parsers for MINUTES=30
 
 slow-clients: requirements ## latency of healthy clients with and without 1,000 stalled ones, as a ratio
 	swift build --build-tests $(SWIFT_FLAGS)
-	EVENTRELAY_SLOW_CLIENTS=1 swift test --skip-build --disable-xctest --filter SlowClientTests \
+	EVENTRELAY_SLOW_CLIENTS=1 swift test --skip-build --disable-xctest --filter SlowClientFigure \
 	    | grep -E '^slow-clients|failed|error'
 
 # The program as a release, the tests for debugging. EVENTRELAY_TEST_SEED repeats the choice of faults.

@@ -103,10 +103,4 @@ struct SlowClientTests {
             }
         }
     }
-
-    /// A figure, not a test: `make slow-clients`.
-    @Test(.enabled(if: SlowClientFigure.isWanted), .timeLimit(.minutes(10)))
-    func `healthy clients' latency with and without stalled ones`() async throws {
-        try await SlowClientFigure.measure()
-    }
 }

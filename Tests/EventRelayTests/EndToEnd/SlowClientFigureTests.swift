@@ -1,5 +1,14 @@
 import Foundation
 import RelayTestSupport
+import Testing
+
+/// A figure, not a test: `make slow-clients`.
+struct SlowClientFigureTests {
+    @Test(.enabled(if: SlowClientFigure.isWanted), .timeLimit(.minutes(10)))
+    func `healthy clients' latency with and without stalled ones`() async throws {
+        try await SlowClientFigure.measure()
+    }
+}
 
 /// How long events take to healthy clients while 1,000 others have stopped reading, compared with the same without
 /// them: both in turn, several times in one run, so that the machine's moods hit both.
