@@ -13,6 +13,7 @@ SWIFT_FLAGS ?=
 TEST_FLAGS ?=
 # Arguments for the relay in `make run`, such as --debug.
 ARGS ?=
+
 # How long `make soak` and `make fuzz` last, and how often `make kill-loop` kills.
 MINUTES ?= 30
 TIMES ?= 300
@@ -23,8 +24,8 @@ SOURCES := $(wildcard Package.swift Sources Tests Plugins migrations assets)
 
 # `make -j test` keeps the order too: two builds at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: help run build release test test-swift test-viewer autobahn fuzz slow-clients soak kill-loop tsan tsan-short asan lint format \
-	requirements clean
+.PHONY: help run build release test test-swift test-viewer autobahn fuzz slow-clients soak kill-loop \
+	tsan tsan-short asan lint format requirements clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
