@@ -14,7 +14,7 @@ TEST_FLAGS ?=
 # Arguments for the relay in `make run`, such as --debug.
 ARGS ?=
 
-# How long `make soak` lasts, and how often `make kill-loop` kills.
+# How long `make soak` and `make fuzz` last, and how often `make kill-loop` kills.
 MINUTES ?= 30
 TIMES ?= 300
 
@@ -24,8 +24,8 @@ SOURCES := $(wildcard Package.swift Sources Tests Plugins migrations assets)
 
 # `make -j test` keeps the order too: two builds at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: help run build release test test-swift test-viewer autobahn soak kill-loop tsan tsan-short asan lint format \
-	requirements clean
+.PHONY: help run build release test test-swift test-viewer autobahn fuzz slow-clients soak kill-loop \
+	tsan tsan-short asan lint format requirements clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -59,6 +59,17 @@ test-viewer: requirements ## only the viewer, in a headless Chromium
 autobahn: requirements ## the cases of the Autobahn test suite, against an echo program and the relay
 	swift build $(SWIFT_FLAGS)
 	Tests/AutobahnTests/run.sh $(ARGS)
+
+# Each round draws new seeds and prints them; EVENTRELAY_TEST_SEED=… repeats one.
+fuzz: requirements ## random input to all parsers for MINUTES=30
+	swift build --build-tests $(SWIFT_FLAGS)
+	end=$$((SECONDS + 60 * $(MINUTES))); while ((SECONDS < end)); do \
+	    EVENTRELAY_TEST_SIZE=20 swift test --skip-build --disable-xctest --filter RandomInput; done
+
+slow-clients: requirements ## latency of healthy clients with and without 1,000 stalled ones, as a ratio
+	swift build --build-tests $(SWIFT_FLAGS)
+	EVENTRELAY_SLOW_CLIENTS=1 swift test --skip-build --disable-xctest --filter SlowClientFigure \
+	    | grep -E '^slow-clients|failed|error'
 
 # The program as a release, the tests for debugging. EVENTRELAY_TEST_SEED repeats the choice of faults.
 soak: requirements release ## random faults for MINUTES=30, then an audit of everything (docs/testing.md)

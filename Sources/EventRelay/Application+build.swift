@@ -28,7 +28,7 @@ enum Application {
         }
         let log = try RingLog.open(path: configuration.logPath, retention: configuration.retention, clock: clock)
         configuration.announce(origin, log: log.identity, logger)
-        raiseDescriptorLimit(for: configuration.maxClients, logger)
+        let descriptors = raiseDescriptorLimit(for: configuration.maxClients, logger)
 
         let observer = LogObserver(logger: logger)
         let source = PostgresListener(connectionString: configuration.dbConnection)
@@ -43,8 +43,10 @@ enum Application {
             clock: ContinuousClock(),
             executor: log.writerExecutor
         )
+        var httpOptions = configuration.httpOptions(assets: assets)
+        httpOptions.descriptors = descriptors
         let server = HTTPServer(
-            options: configuration.httpOptions(assets: assets),
+            options: httpOptions,
             fanOut: fanOut,
             relay: relay,
             log: log,
@@ -89,19 +91,20 @@ enum Application {
     }
 
     /// A client is a descriptor, and the usual limit of a shell is 1024.
-    private static func raiseDescriptorLimit(for clients: Int, _ logger: Logger) {
+    /// - Returns: how many there may be.
+    private static func raiseDescriptorLimit(for clients: Int, _ logger: Logger) -> Int {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         limit.rlim_cur = limit.rlim_max
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        // Connections that are no WebSockets; and the log, PostgreSQL, the event loops.
-        let others = UInt64(HTTPServer.maximumHTTPConnections) + 64
+        let others = UInt64(HTTPServer.maximumHTTPConnections + HTTPServer.reservedDescriptors)
         if limit.rlim_cur < UInt64(clients) + others {
             logger.warning(
                 "the system allows fewer open files than MaxClients needs: raise it with ulimit -n",
                 metadata: ["open-files": "\(limit.rlim_cur)", "MaxClients": "\(clients)"]
             )
         }
+        return Int(clamping: limit.rlim_cur)
     }
 }
 

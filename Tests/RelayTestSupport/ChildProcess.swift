@@ -89,6 +89,26 @@ package final class ChildProcess: Sendable {
     }
 }
 
+extension ChildProcess {
+    /// The descriptors that the process has open, 0 after its end.
+    package var descriptors: Int {
+        let identifier = self.identifier.withLock { $0 } ?? 0
+        guard let folder = opendir("/proc/\(identifier)/fd") else { return 0 }
+        defer { closedir(folder) }
+        var count = 0
+        while let entry = readdir(folder) {
+            if entry.pointee.d_name.0 != CChar(UInt8(ascii: ".")) { count += 1 }
+        }
+        return count
+    }
+
+    /// How many descriptors it may have open from now on.
+    package func limitDescriptors(to count: Int) throws {
+        let identifier = self.identifier.withLock { $0 } ?? 0
+        try runToEnd("/usr/bin/prlimit", ["--pid", "\(identifier)", "--nofile=\(count)"])
+    }
+}
+
 /// Both ends are closed in children.
 func makePipe() throws -> (reading: Int32, writing: Int32) {
     var ends: [Int32] = [-1, -1]

@@ -19,11 +19,20 @@ package final class RelayProcess: Sendable {
         ["TSAN_OPTIONS", "ASAN_OPTIONS"].contains($0.key)
     }
 
-    /// - Parameter environment: all of it; nothing is inherited, but for a sanitizer's options.
-    package init(_ arguments: [String] = [], environment: [String: String] = [:], folder: String = "/tmp") throws {
+    /// - Parameters:
+    ///   - environment: all of it; nothing is inherited, but for a sanitizer's options.
+    ///   - descriptors: how many it may have open.
+    package init(
+        _ arguments: [String] = [],
+        environment: [String: String] = [:],
+        folder: String = "/tmp",
+        descriptors: Int? = nil
+    ) throws {
+        let limited = descriptors.map { ["/usr/bin/prlimit", "--nofile=\($0)"] } ?? []
+        let command = limited + [Self.binary] + arguments
         self.process = try ChildProcess(
-            Self.binary,
-            arguments,
+            command[0],
+            Array(command.dropFirst()),
             environment: environment.merging(Self.sanitizerOptions) { own, _ in own },
             folder: folder,
             readsOutput: true
@@ -39,7 +48,8 @@ package final class RelayProcess: Sendable {
         database: String,
         folder: String,
         environment: [String: String] = [:],
-        arguments: [String] = []
+        arguments: [String] = [],
+        descriptors: Int? = nil
     ) async throws -> RelayProcess {
         let defaults = [
             "DATABASE_URL": database, "ES_HTTPPORT": "0", "ES_HTTPHOST": "127.0.0.1", "ES_LOGPATH": folder + "/log.db",
@@ -47,7 +57,8 @@ package final class RelayProcess: Sendable {
         let relay = try RelayProcess(
             arguments,
             environment: defaults.merging(environment) { $1 },
-            folder: folder
+            folder: folder,
+            descriptors: descriptors
         )
         try await relay.waitForPort()
         return relay
@@ -58,13 +69,15 @@ package final class RelayProcess: Sendable {
         database: String,
         folder: String,
         environment: [String: String] = [:],
-        arguments: [String] = []
+        arguments: [String] = [],
+        descriptors: Int? = nil
     ) async throws -> RelayProcess {
         let relay = try await self.start(
             database: database,
             folder: folder,
             environment: environment,
-            arguments: arguments
+            arguments: arguments,
+            descriptors: descriptors
         )
         try await relay.waitForLog("listening to PostgreSQL")
         return relay
@@ -117,6 +130,10 @@ package final class RelayProcess: Sendable {
     package func limitFiles(to bytes: Int?) throws { try self.process.limitFiles(to: bytes) }
 
     package var residentKiB: Int { self.process.residentKiB }
+
+    package var descriptors: Int { self.process.descriptors }
+
+    package func limitDescriptors(to count: Int) throws { try self.process.limitDescriptors(to: count) }
 
     /// Ends it as an operator does, and waits.
     package func stop() async throws -> Int32 {

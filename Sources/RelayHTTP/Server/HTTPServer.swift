@@ -1,4 +1,3 @@
-import Glibc
 import NIOCore
 import NIOExtras
 import NIOHTTP1
@@ -13,6 +12,8 @@ package final class HTTPServer: Sendable {
     private let router: Router
     private let quiescing: ServerQuiescingHelper
     private let connections = ClientCounter(limit: HTTPServer.maximumHTTPConnections)
+    /// WebSockets or not.
+    private let allConnections: ClientCounter
 
     /// Connections that wait to be accepted; beyond it the kernel holds them back.
     private static let backlog: CInt = 1024
@@ -21,8 +22,9 @@ package final class HTTPServer: Sendable {
     package static let maximumHTTPConnections = 1024
     /// Bytes read at once: small requests that come together are all decoded before the first is answered.
     private static let readBytes = AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 2048, maximum: 4096)
-    /// Until descriptors or memory may be there again for another connection.
-    private static let acceptBackoff: TimeAmount = .seconds(1)
+    /// Descriptors that are not for connections: the log, PostgreSQL, the event loops, and some to spare, since running
+    /// out of them hits everything in the process.
+    package static let reservedDescriptors = 64
     /// What the kernel holds for a client that does not read. Without it, up to 4 MB each.
     private static let sendBufferBytes = 64 << 10
     /// Beyond the high mark a client lags and gets nothing more; below the low mark it goes on.
@@ -46,6 +48,7 @@ package final class HTTPServer: Sendable {
             clients: ClientCounter(limit: options.maximumClients)
         )
         self.quiescing = ServerQuiescingHelper(group: fanOut.group)
+        self.allConnections = ClientCounter(limit: max(1, options.descriptors - Self.reservedDescriptors))
     }
 
     /// Opens the port.
@@ -57,7 +60,8 @@ package final class HTTPServer: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { [quiescing, observer = self.router.observer] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Self.makeAcceptBackoff(observer))
+                    let pause = AcceptPause { observer.observe(.acceptFailed(reason: "\($0)")) }
+                    try channel.pipeline.syncOperations.addHandler(pause)
                     try channel.pipeline.syncOperations.addHandler(quiescing.makeServerChannelHandler(channel: channel))
                 }
             }
@@ -92,17 +96,12 @@ package final class HTTPServer: Sendable {
         min(self.options.drainWindow, .milliseconds(2) * self.router.clients.count)
     }
 
-    /// Without it, a process that has no descriptor left would try to accept without pause.
-    private static func makeAcceptBackoff(_ observer: any Observer) -> AcceptBackoffHandler {
-        AcceptBackoffHandler(shouldForwardIOErrorCaught: false) { error in
-            // A peer that is gone again before its turn is no reason to wait.
-            if error.errnoCode == ECONNABORTED { return nil }
-            observer.observe(.acceptFailed(reason: "\(error)"))
-            return Self.acceptBackoff
-        }
-    }
-
     private func configure(_ channel: any Channel) throws {
+        guard self.allConnections.enter() else {
+            self.router.observer.observe(.requestRefused(status: 503, reason: "too few descriptors (ulimit -n)"))
+            return channel.close(promise: nil)
+        }
+        channel.closeFuture.whenComplete { [allConnections] _ in allConnections.leave() }
         guard self.connections.enter() else {
             self.router.observer.observe(.requestRefused(status: 503, reason: "too many HTTP connections"))
             return channel.close(promise: nil)

@@ -7,14 +7,19 @@ struct World {
     let relay: RelayProcess
     let sql: SQLSession
 
-    init(encoding: String = "UTF8", environment: [String: String] = [:]) async throws {
+    init(
+        encoding: String = "UTF8",
+        environment: [String: String] = [:],
+        descriptors: Int? = nil
+    ) async throws {
         self.folder = try TemporaryFolder()
         self.database = try await EphemeralPostgres.shared.get().makeDatabase(encoding: encoding)
         self.sql = try SQLSession(self.database)
         self.relay = try await RelayProcess.startListening(
             database: self.database,
             folder: self.folder.path,
-            environment: environment
+            environment: environment,
+            descriptors: descriptors
         )
     }
 

@@ -1,0 +1,83 @@
+import NIOCore
+import NIOEmbedded
+import NIOWebSocket
+import RelayCore
+import RelayHTTP
+import RelayTestSupport
+import Testing
+
+struct SubscriberHandlerTests {
+    private static let interval = TimeAmount.seconds(Int64(LoopHub.pingRounds))
+
+    @Test
+    func `a client that vanished without a word is cut when the third ping is due`() throws {
+        let subscriber = try SubscriberUnderTest()
+        subscriber.loop.advanceTime(by: Self.interval * 3 - .seconds(1))
+        #expect(try subscriber.sent().map(\.opcode) == [.ping, .ping])
+        #expect(subscriber.channel.isActive)
+        subscriber.loop.advanceTime(by: .seconds(2))
+        #expect(!subscriber.channel.isActive)
+    }
+
+    @Test
+    func `whoever sends any frame is there`() throws {
+        let subscriber = try SubscriberUnderTest()
+        for opcode: UInt8 in [0xA, 0x1, 0x9, 0xA] {
+            subscriber.loop.advanceTime(by: Self.interval * 2)
+            subscriber.receive(WebSocketTestClient.frame(opcode, []))
+        }
+        #expect(subscriber.channel.isActive)
+    }
+
+    @Test
+    func `whoever takes data is there, although its answers wait behind it`() throws {
+        let subscriber = try SubscriberUnderTest()
+        for _ in 0..<4 {
+            subscriber.setWritable(false)
+            subscriber.loop.advanceTime(by: Self.interval * 2)
+            subscriber.setWritable(true)
+        }
+        #expect(subscriber.channel.isActive)
+        subscriber.setWritable(false)
+        subscriber.loop.advanceTime(by: Self.interval * 4)
+        #expect(!subscriber.channel.isActive)
+    }
+
+    @Test
+    func `nothing piles up for a client that pings without reading`() throws {
+        let subscriber = try SubscriberUnderTest()
+        let ping = WebSocketTestClient.frame(0x9, Array("?".utf8))
+        subscriber.receive(ping)
+        #expect(try subscriber.sent().map(\.opcode) == [.pong])
+        subscriber.setWritable(false)
+        for _ in 0..<10_000 { subscriber.receive(ping) }
+        #expect(try subscriber.sent().isEmpty)
+        subscriber.setWritable(true)
+        subscriber.receive(ping)
+        #expect(try subscriber.sent().map(\.opcode) == [.pong])
+    }
+
+    private static let broken: [(ByteBuffer, UInt16)] = [
+        (WebSocketTestClient.frame(0x9, [], isFinal: false), 1002),
+        (WebSocketTestClient.frame(0x9, Array(repeating: 0, count: 126)), 1002),
+        (WebSocketTestClient.frame(0x1, Array(repeating: 65, count: SubscriberHandler.maximumMessageBytes + 1)), 1009),
+        (WebSocketTestClient.frame(0x1, [], isMasked: false), 1002), (WebSocketTestClient.frame(0x3, []), 1002),
+        (WebSocketTestClient.frame(0x41, []), 1002), (WebSocketTestClient.frame(0x1, [0xFF]), 1007),
+        (WebSocketTestClient.frame(0x8, [0x03, 0xED]), 1002), (WebSocketTestClient.frame(0x8, [0x0B, 0xB8]), 3000),
+        (WebSocketTestClient.frame(0x8, []), 1000),
+    ]
+
+    @Test(arguments: Self.broken)
+    func `each broken rule and each close has its code, once, and then the connection ends`(
+        bytes: ByteBuffer,
+        code: UInt16
+    ) throws {
+        let subscriber = try SubscriberUnderTest()
+        subscriber.receive(bytes)
+        subscriber.receive(WebSocketTestClient.frame(0x9, []))
+        subscriber.receive(bytes)
+        #expect(try subscriber.sent().map(\.closeCode) == [code])
+        subscriber.loop.advanceTime(by: SubscriberHandler.closeTimeout)
+        #expect(!subscriber.channel.isActive)
+    }
+}
