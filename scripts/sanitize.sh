@@ -24,8 +24,11 @@ rm -f "$reports"/*
 
 # Each process writes its reports to a file of its own. Leaks are not looked for: the Swift runtime keeps what it made
 # until the end, and much of that is reachable only by tagged pointers.
-export TSAN_OPTIONS="suppressions=$PWD/scripts/tsan-suppressions.txt log_path=$reports/tsan halt_on_error=0"
-export ASAN_OPTIONS="detect_leaks=0 log_path=$reports/asan"
+# The program that tests start has a short PATH, on which the symbolizer is not.
+symbolizer=$(command -v llvm-symbolizer)
+readonly symbolizer
+export TSAN_OPTIONS="external_symbolizer_path=$symbolizer suppressions=$PWD/scripts/tsan-suppressions.txt log_path=$reports/tsan halt_on_error=0"
+export ASAN_OPTIONS="external_symbolizer_path=$symbolizer detect_leaks=0 log_path=$reports/asan"
 
 swift build --build-tests --sanitize="$sanitizer" --scratch-path "$scratch"
 status=0

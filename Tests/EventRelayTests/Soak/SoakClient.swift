@@ -142,7 +142,14 @@ final class SoakClient: Sendable {
         case .steady, .cutting, .leaving, .new, .raw, .pager: break
         }
         // Nothing comes this way but the end.
-        while try await client.next(within: .seconds(3600)) != nil {}
+        while !self.world.isOver {
+            do {
+                if try await client.next(within: .seconds(1)) == nil { return }
+            } catch is TimedOut {
+                continue
+            }
+        }
+        await client.cut()
     }
 
     private func beginAnew(_ state: inout State) {

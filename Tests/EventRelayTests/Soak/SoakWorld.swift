@@ -21,6 +21,9 @@ final class SoakWorld: Sendable {
     /// For what has to come about by itself once nothing goes wrong any more; a busy machine needs a part of it.
     private static let patience = Duration.seconds(120)
 
+    /// A long run says now and then that it lives.
+    private static let faultsBetweenLines = 25
+
     init(_ plan: SoakPlan) async throws {
         self.plan = plan
         self.folder = try TemporaryFolder()
@@ -169,6 +172,10 @@ final class SoakWorld: Sendable {
                 self.tally.withLock { $0.violations.add(.stopped, "\(fault.rawValue): \(error)") }
             }
             caused += 1
+            if caused % Self.faultsBetweenLines == 0 {
+                let published = self.publications.withLock { $0.attempted }
+                print("\(self.plan.name): \(caused) faults of \(lane), \(published) events")
+            }
         }
     }
 
