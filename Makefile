@@ -86,7 +86,7 @@ tsan: requirements ## the Swift tests under ThreadSanitizer
 	scripts/sanitize.sh thread $(TEST_FLAGS)
 
 tsan-short: requirements ## only those of what runs concurrently
-	scripts/sanitize.sh thread --filter '^(RelayCoreTests|RelayHTTPTests|RelayPostgresTests|RelaySQLiteTests)\.'
+	scripts/sanitize.sh thread --filter '^(RelayCoreTests|RelayHTTPTests|RelayPostgresTests|RelaySQLiteTests|RelayTestSupportTests)\.'
 
 asan: requirements ## the Swift tests under AddressSanitizer
 	scripts/sanitize.sh address $(TEST_FLAGS)

@@ -110,6 +110,15 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "RelayTestSupportTests",
+            dependencies: [
+                "RelayTestSupport",
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOPosix", package: nio),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "RelayCoreTests",
             dependencies: ["RelayCore", "RelayTestSupport"],
             swiftSettings: settings

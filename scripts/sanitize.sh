@@ -9,15 +9,19 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly sanitizer=${1:?thread or address}
 shift
+flags=()
 case $sanitizer in
-thread) scratch=.build-tsan ;;
+thread)
+    scratch=.build-tsan
+    flags=(-Xlinker "$PWD/$scratch/tsan-mutex.o")
+    ;;
 address) scratch=.build-asan ;;
 *)
     echo "not a sanitizer that this knows: $sanitizer" >&2
     exit 64
     ;;
 esac
-readonly scratch
+readonly scratch flags
 readonly reports=$PWD/$scratch/reports
 mkdir -p "$reports"
 rm -f "$reports"/*
@@ -27,10 +31,13 @@ rm -f "$reports"/*
 # The program that tests start has a short PATH, on which the symbolizer is not.
 symbolizer=$(command -v llvm-symbolizer)
 readonly symbolizer
-export TSAN_OPTIONS="external_symbolizer_path=$symbolizer suppressions=$PWD/scripts/tsan-suppressions.txt log_path=$reports/tsan halt_on_error=0"
+export TSAN_OPTIONS="external_symbolizer_path=$symbolizer log_path=$reports/tsan halt_on_error=0"
 export ASAN_OPTIONS="external_symbolizer_path=$symbolizer detect_leaks=0 log_path=$reports/asan"
 
-swift build --build-tests --sanitize="$sanitizer" --scratch-path "$scratch"
+if [[ $sanitizer == thread ]]; then
+    clang -Wall -Wextra -Werror -O1 -fPIC -c scripts/tsan-mutex.c -o "$scratch/tsan-mutex.o"
+fi
+swift build --build-tests --sanitize="$sanitizer" --scratch-path "$scratch" "${flags[@]}"
 status=0
 swift test --skip-build --parallel --disable-xctest --sanitize="$sanitizer" --scratch-path "$scratch" "$@" || status=$?
 

@@ -10,7 +10,13 @@ final class Caretaker: Sendable {
         let (reading, writing) = try makePipe()
         defer { close(reading) }
         self.holding = writing
-        self.shell = try ChildProcess("/bin/sh", ["-c", script], input: reading, readsOutput: readsOutput)
+        self.shell = try ChildProcess(
+            "/bin/sh",
+            ["-c", script],
+            input: reading,
+            readsOutput: readsOutput,
+            outlivesTests: true
+        )
     }
 
     /// What the script's programs write, if asked for.

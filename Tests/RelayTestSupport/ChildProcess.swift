@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import RelayThreads
 import Synchronization
@@ -13,26 +14,41 @@ package final class ChildProcess: Sendable {
     /// - Parameters:
     ///   - environment: all of it; nothing is inherited.
     ///   - input: what it reads; nothing if nil.
+    ///   - outlivesTests: whether it goes on when the tests end, however that is. All others are killed then.
     package init(
         _ program: String,
         _ arguments: [String],
         environment: [String: String] = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"],
         folder: String = "/",
         input: Int32? = nil,
-        readsOutput: Bool = false
+        readsOutput: Bool = false,
+        outlivesTests: Bool = false
     ) throws {
         let (reading, writing) = readsOutput ? try makePipe() : (-1, -1)
         defer { if readsOutput { close(writing) } }
-        let identifier = try spawn(
-            program,
-            arguments,
-            environment: environment,
-            folder: folder,
-            input: input,
-            output: readsOutput ? writing : nil
-        )
-        self.identifier = Mutex(identifier)
+        self.identifier = Mutex(nil)
+        let spawned = Handover<Result<pid_t, any Error>>()
+        // Killed when the thread that started it ends, which is the one that then waits for its end.
+        let bound = outlivesTests ? [] : ["/usr/bin/setpriv", "--pdeathsig", "KILL"]
+        let command = bound + [program] + arguments
         startThread { [lines, exits] in
+            let result = Result {
+                try spawn(
+                    command[0],
+                    Array(command.dropFirst()),
+                    environment: environment,
+                    folder: folder,
+                    input: input,
+                    output: readsOutput ? writing : nil
+                )
+            }
+            let identifier = try? result.get()
+            self.identifier.withLock { $0 = identifier }
+            spawned.give(result)
+            guard let identifier else {
+                if readsOutput { close(reading) }
+                return
+            }
             if readsOutput { Self.read(reading, into: lines) }
             lines.finish()
             // The last use of the identifier: `signal` holds the lock that this takes first.
@@ -46,6 +62,7 @@ package final class ChildProcess: Sendable {
             exits.put(signal == 0 ? (status >> 8) & 0xff : 128 + signal)
             exits.finish()
         }
+        _ = try spawned.take().get()
     }
 
     private static func read(_ descriptor: Int32, into lines: Inbox<String>) {
@@ -109,63 +126,22 @@ extension ChildProcess {
     }
 }
 
-/// Both ends are closed in children.
-func makePipe() throws -> (reading: Int32, writing: Int32) {
-    var ends: [Int32] = [-1, -1]
-    guard pipe(&ends) == 0 else { throw CommandFailure(command: "pipe", output: String(cString: strerror(errno))) }
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    return (ends[0], ends[1])
-}
+/// A value that one thread makes and another waits for, blocking.
+private final class Handover<Value: Sendable>: Sendable {
+    private let value = Mutex<Value?>(nil)
+    private let isThere = DispatchSemaphore(value: 0)
 
-/// Runs a program to its end, blocking.
-/// - Throws: `CommandFailure` unless it exits with 0.
-func runToEnd(_ program: String, _ arguments: [String]) throws {
-    let identifier = try spawn(program, arguments, environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"], folder: "/")
-    var status: Int32 = 0
-    guard waitpid(identifier, &status, 0) == identifier, status == 0 else {
-        throw CommandFailure(
-            command: ([program] + arguments).joined(separator: " "),
-            output: "ended with status \(status)"
-        )
+    func give(_ value: Value) {
+        self.value.withLock { $0 = value }
+        self.isThere.signal()
     }
-}
 
-/// - Parameters:
-///   - input: the descriptor to read from; /dev/null if nil.
-///   - output: the descriptor to write to, errors included; /dev/null if nil.
-private func spawn(
-    _ program: String,
-    _ arguments: [String],
-    environment: [String: String],
-    folder: String,
-    input: Int32? = nil,
-    output: Int32? = nil
-) throws -> pid_t {
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    for (descriptor, given) in [(Int32(0), input), (1, output), (2, output)] {
-        if let given {
-            posix_spawn_file_actions_adddup2(&actions, given, descriptor)
-        } else {
-            posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0)
+    func take() -> Value {
+        while true {
+            self.isThere.wait()
+            if let value = self.value.withLock({ $0.take() }) { return value }
         }
     }
-    // env takes the working directory along and then becomes the program.
-    let argv = (["env", "-C", folder, program] + arguments).map { strdup($0) } + [nil]
-    let envp = environment.map { strdup("\($0)=\($1)") } + [nil]
-    defer { for copy in argv + envp { free(copy) } }
-    var identifier = pid_t()
-    let result = posix_spawn(&identifier, "/usr/bin/env", &actions, nil, argv, envp)
-    guard result == 0 else { throw CommandFailure(command: program, output: String(cString: strerror(result))) }
-    return identifier
-}
-
-package struct CommandFailure: Error, CustomStringConvertible {
-    package let command: String
-    package let output: String
-
-    package var description: String { "\(self.command): \(self.output)" }
 }
 
 extension String {

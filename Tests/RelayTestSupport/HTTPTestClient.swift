@@ -34,15 +34,14 @@ package enum HTTPTestClient {
         }.connect(host: "127.0.0.1", port: port).flatMapErrorThrowing { error in
             promise.fail(error)
             throw error
-        }.get()
+        }.get(within: .patience)
         var head = HTTPRequestHead(version: .http1_1, method: HTTPMethod(rawValue: method), uri: target)
         head.headers.add(name: "Host", value: "127.0.0.1:\(port)")
         for (name, value) in headers { head.headers.replaceOrAdd(name: name, value: value) }
         channel.write(HTTPClientRequestPart.head(head), promise: nil)
         channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
-        let response = try await promise.futureResult.get()
-        try? await channel.close().get()
-        return response
+        defer { channel.close(promise: nil) }
+        return try await promise.futureResult.get(within: .patience)
     }
 
     /// Sends bytes as they are and returns all that comes back until the server closes.
@@ -53,9 +52,13 @@ package enum HTTPTestClient {
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(BytesHandler(promise: promise))
             }
-        }.connect(host: "127.0.0.1", port: port).get()
+        }.connect(host: "127.0.0.1", port: port).flatMapErrorThrowing { error in
+            promise.fail(error)
+            throw error
+        }.get(within: .patience)
+        defer { channel.close(promise: nil) }
         channel.writeAndFlush(ByteBuffer(string: bytes), promise: nil)
-        return try await promise.futureResult.get()
+        return try await promise.futureResult.get(within: .patience)
     }
 }
 

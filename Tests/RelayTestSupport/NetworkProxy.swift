@@ -18,7 +18,7 @@ package final class NetworkProxy: Sendable {
                     try client.pipeline.syncOperations.addHandler(Receptionist(way: way))
                 }
             }
-            .bind(host: "127.0.0.1", port: 0).get()
+            .bind(host: "127.0.0.1", port: 0).get(within: .patience)
     }
 
     deinit {
@@ -101,7 +101,9 @@ private final class Way: Sendable {
             state.isSilent = true
             return Array(state.channels.values)
         }
-        for channel in channels { try await channel.setOption(.autoRead, value: false).get() }
+        for channel in channels {
+            try await channel.setOption(.autoRead, value: false).get(within: .patience)
+        }
     }
 
     func heal() async throws {
@@ -114,7 +116,9 @@ private final class Way: Sendable {
             return (Array(state.channels.values), state.waiting, state.orphans, state.target)
         }
         for orphan in orphans { orphan.close(promise: nil) }
-        for channel in channels where channel.isActive { try? await channel.setOption(.autoRead, value: true).get() }
+        for channel in channels where channel.isActive {
+            try? await channel.setOption(.autoRead, value: true).get(within: .patience)
+        }
         for client in waiting { self.connect(client, to: target) }
     }
 

@@ -34,7 +34,7 @@ package final class PgBouncer: Sendable {
         self.caretaker = try Caretaker(
             script: """
                 trap '' INT TERM; /usr/sbin/pgbouncer \(isRoot ? "-u postgres" : "") \(self.folder)/pgbouncer.ini & \
-                cat > /dev/null; kill -9 $!; wait; rm -rf \(self.folder)
+                cat > /dev/null; kill -KILL $!; wait; rm -rf \(self.folder)
                 """,
             readsOutput: true
         )

@@ -26,14 +26,14 @@ package final class RawTestClient: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(Reader(received: received))
                 }
-            }.connect(host: "127.0.0.1", port: port).get()
+            }.connect(host: "127.0.0.1", port: port).get(within: .patience)
         return RawTestClient(channel: channel, received: received)
     }
 
     /// Returns when the system has taken the bytes.
     /// - Throws: if the connection is gone.
     package func send(_ bytes: ByteBuffer) async throws {
-        try await self.channel.writeAndFlush(bytes).get()
+        try await self.channel.writeAndFlush(bytes).get(within: .patience)
     }
 
     package func send(_ text: String) async throws {
@@ -56,13 +56,13 @@ package final class RawTestClient: Sendable {
     }
 
     package func close() async {
-        try? await self.channel.close().get()
+        try? await self.channel.close().get(within: .patience)
     }
 
     /// Ends the connection by a reset.
     package func reset() async {
         if let socket = self.channel as? any SocketOptionProvider {
-            try? await socket.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
+            try? await socket.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get(within: .patience)
         }
         await self.close()
     }

@@ -103,7 +103,7 @@ package final class RelayProcess: Sendable {
             return seen.remove(at: index)
         }
         if let earlier { return earlier }
-        let deadline = ContinuousClock.now + .seconds(60)
+        let deadline = ContinuousClock.now + .patience
         // One that is late and one that ended are told in the same way: with what it wrote instead.
         while let line = try? await self.process.lines.next(within: deadline - .now) {
             if line.contains(text) { return line }

@@ -1,4 +1,5 @@
 import CLibpq
+import Glibc
 import RelayThreads
 
 /// A connection by which a test publishes and asks, on a thread of its own.
@@ -35,7 +36,7 @@ package final class SQLSession: Sendable {
         private let handle: OpaquePointer
 
         init(_ url: String) throws {
-            guard let handle = PQconnectdb(url) else { throw SQLFailure(message: "out of memory") }
+            guard let handle = Self.connect(url) else { throw SQLFailure(message: "out of memory") }
             guard PQstatus(handle) == CONNECTION_OK else {
                 defer { PQfinish(handle) }
                 throw SQLFailure(message: String(cString: PQerrorMessage(handle)))
@@ -45,6 +46,18 @@ package final class SQLSession: Sendable {
         }
 
         deinit { PQfinish(self.handle) }
+
+        /// The server ends a statement that takes too long, so that nobody waits for ever.
+        private static func connect(_ url: String) -> OpaquePointer? {
+            let seconds = Duration.patience.components.seconds
+            let parameters = [
+                ("dbname", url), ("connect_timeout", "\(seconds)"), ("options", "-c statement_timeout=\(seconds)s"),
+            ]
+            let keywords = parameters.map { UnsafePointer(strdup($0.0)) } + [nil]
+            let values = parameters.map { UnsafePointer(strdup($0.1)) } + [nil]
+            defer { for copy in keywords + values { free(UnsafeMutablePointer(mutating: copy)) } }
+            return PQconnectdbParams(keywords, values, 1)
+        }
 
         func run(_ sql: String) throws -> [[String?]] {
             let result = PQexec(self.handle, sql)

@@ -14,7 +14,7 @@ package final class SilentServer: Sendable {
                 connections.put(())
                 return channel.eventLoop.makeSucceededVoidFuture()
             }
-            .bind(host: "127.0.0.1", port: 0).get()
+            .bind(host: "127.0.0.1", port: 0).get(within: .patience)
     }
 
     deinit {

@@ -50,7 +50,7 @@ package final class WebSocketTestClient: Sendable {
         }
         let channel: any Channel
         do {
-            channel = try await bootstrap.connect(host: "127.0.0.1", port: port).get()
+            channel = try await bootstrap.connect(host: "127.0.0.1", port: port).get(within: .patience)
         } catch {
             upgraded.fail(error)
             throw error
@@ -64,18 +64,23 @@ package final class WebSocketTestClient: Sendable {
         request.writeString(lines.joined(separator: "\r\n") + "\r\n\r\n")
         request.writeImmutableBuffer(extra)
         channel.writeAndFlush(request, promise: nil)
-        try await upgraded.futureResult.get()
+        do {
+            try await upgraded.futureResult.get(within: .patience)
+        } catch {
+            channel.close(promise: nil)
+            throw error
+        }
         return WebSocketTestClient(channel: channel, messages: messages)
     }
 
     /// The next message; nil after the end of the connection.
-    package func next(within timeout: Duration = .seconds(30)) async throws -> Message? {
+    package func next(within timeout: Duration = .patience) async throws -> Message? {
         try await self.messages.next(within: timeout)
     }
 
     /// The next text; pings are passed over.
     /// - Throws: `NoText` at a close or the end.
-    package func text(within timeout: Duration = .seconds(30)) async throws -> String {
+    package func text(within timeout: Duration = .patience) async throws -> String {
         while true {
             switch try await self.next(within: timeout) {
             case .text(let text): return text
@@ -86,24 +91,25 @@ package final class WebSocketTestClient: Sendable {
     }
 
     /// The next text as an envelope.
-    package func envelope(within timeout: Duration = .seconds(30)) async throws -> Envelope {
+    package func envelope(within timeout: Duration = .patience) async throws -> Envelope {
         try Envelope(parsing: try await self.text(within: timeout))
     }
 
     /// Cuts the connection without a goodbye.
     package func cut() async {
-        try? await self.channel.close().get()
+        try? await self.channel.close().get(within: .patience)
     }
 
     /// Stops or goes on reading from the socket.
     package func setReading(_ isReading: Bool) async throws {
-        try await self.channel.setOption(.autoRead, value: isReading).get()
+        try await self.channel.setOption(.autoRead, value: isReading).get(within: .patience)
         if isReading { self.channel.read() }
     }
 
     /// Sends a frame, masked as a client has to.
     package func send(_ opcode: UInt8, _ payload: [UInt8], isFinal: Bool = true, isMasked: Bool = true) async throws {
-        try await self.channel.writeAndFlush(Self.frame(opcode, payload, isFinal: isFinal, isMasked: isMasked)).get()
+        let frame = Self.frame(opcode, payload, isFinal: isFinal, isMasked: isMasked)
+        try await self.channel.writeAndFlush(frame).get(within: .patience)
     }
 
     package static func frame(

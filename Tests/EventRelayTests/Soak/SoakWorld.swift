@@ -41,8 +41,9 @@ final class SoakWorld: Sendable {
         _ = try await self.relay.port
     }
 
-    var isSettling: Bool { self.phase.withLock { $0 != .faults } }
-    var isOver: Bool { self.phase.withLock { $0 == .over } }
+    /// Both are true once the test's time is up, too.
+    var isSettling: Bool { self.phase.withLock { $0 != .faults } || Task.isCancelled }
+    var isOver: Bool { self.phase.withLock { $0 == .over } || Task.isCancelled }
 
     /// - Returns: the table.
     func run() async throws -> SoakReport {
@@ -157,7 +158,7 @@ final class SoakWorld: Sendable {
         var left: [SoakFault] = []
         var caused = 0
         let began = ContinuousClock.now
-        while !kinds.isEmpty {
+        while !kinds.isEmpty, !Task.isCancelled {
             switch self.plan.length {
             case .time(let time): if ContinuousClock.now - began >= time { return }
             case .faults(let count): if caused >= count { return }
@@ -207,7 +208,7 @@ final class SoakWorld: Sendable {
 
     private func waitForHealth() async {
         let deadline = ContinuousClock.now + Self.patience
-        while ContinuousClock.now < deadline {
+        while ContinuousClock.now < deadline, !Task.isCancelled {
             if let port = try? await self.relay.port,
                 let health = try? await HTTPTestClient.get("/health", port: port), health.status == 200
             {
@@ -223,12 +224,7 @@ final class SoakWorld: Sendable {
     }
 
     private func waitForClients() async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { _ = try? await self.waiting.when(\.isEmpty) }
-            group.addTask { try? await Task.sleep(for: Self.patience) }
-            await group.next()
-            group.cancelAll()
-        }
+        _ = try? await self.waiting.when(within: Self.patience, \.isEmpty)
     }
 
     private func readLog() -> SoakLog {
