@@ -118,7 +118,7 @@ package struct AppendedBatch: Sendable {
     package let last: EventID
     /// In the order of ids.
     package let entries: [LogEntry]
-    /// Events up to this id may have been evicted, of whatever channel.
+    /// Events up to this id may have been evicted, of whatever channel. It is never above what is written.
     package let evictedThrough: EventID
     package let standing: LogStanding
 
@@ -133,8 +133,10 @@ package struct AppendedBatch: Sendable {
         self.after = after
         self.last = last
         self.entries = entries
-        self.evictedThrough = evictedThrough
-        self.standing = standing ?? LogStanding(writtenThrough: last)
+        let standing = standing ?? LogStanding(writtenThrough: last)
+        // An eviction that failed with its transaction may still be counted by the log; what is not written is there.
+        self.evictedThrough = min(evictedThrough, standing.writtenThrough)
+        self.standing = standing
     }
 }
 
@@ -145,15 +147,19 @@ package struct LogStanding: Sendable, Equatable {
     /// What has an id above this one is kept in memory until it is written. Between the two, events are lost for
     /// everybody who did not get them live.
     package private(set) var keptAfter: EventID
+    /// Where the gap for them begins. It may reach back further than they do, if an older gap went into it.
+    package private(set) var lostAfter: EventID
 
     /// - Parameter keptAfter: nil if nothing is lost.
-    package init(writtenThrough: EventID, keptAfter: EventID? = nil) {
+    package init(writtenThrough: EventID, keptAfter: EventID? = nil, lostAfter: EventID? = nil) {
         self.writtenThrough = writtenThrough
         self.keptAfter = max(keptAfter ?? writtenThrough, writtenThrough)
+        self.lostAfter = min(lostAfter ?? writtenThrough, writtenThrough)
     }
 
     /// The later of the two, whatever the order in which they came to be known.
     package mutating func advance(to other: LogStanding) {
+        if other.keptAfter >= self.keptAfter { self.lostAfter = other.lostAfter }
         self.writtenThrough = max(self.writtenThrough, other.writtenThrough)
         self.keptAfter = max(self.keptAfter, other.keptAfter, self.writtenThrough)
     }
@@ -164,7 +170,7 @@ package struct LogStanding: Sendable, Equatable {
         return Gap(
             id: self.keptAfter,
             channel: nil,
-            after: self.writtenThrough,
+            after: self.lostAfter,
             before: self.keptAfter.next,
             reason: .unlogged
         )

@@ -43,6 +43,9 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
         self.standing = LogStanding(writtenThrough: head)
     }
 
+    /// Where the gap begins for what is `lost`.
+    package var lostAfter: EventID { self.standing.lostAfter }
+
     /// How far the log can be read.
     package var readableThrough: EventID { min(self.head, self.standing.writtenThrough) }
 
@@ -82,7 +85,8 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
         // Before the first batch there is no tail.
         guard let oldest = self.tail.first else { return .belowTail }
         if cursor >= max(oldest.after, self.evictedThrough) { return .inTail }
-        // All that was set aside and is kept is in the tail, so between the log's end and the tail nothing is left.
+        // All that was set aside and is kept is in the tail, so between the log's end and the tail nothing is left. (What
+        // is evicted was written, so a cursor that is here lies before the tail and not within it.)
         return cursor < self.standing.writtenThrough ? .belowTail : .lost(through: oldest.after)
     }
 

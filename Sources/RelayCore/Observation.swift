@@ -16,6 +16,8 @@ package enum Observation: Sendable {
     case logRepaired(LogRepair)
     /// The log could not be written for so long that events are delivered without it.
     case settingAside
+    /// That is not possible either any more: events wait in PostgreSQL.
+    case eventsWait(reason: String)
     case eventsAbandoned(count: Int)
     case subscriberJoined(channel: ChannelName, kind: String)
     case subscriberLeft(channel: ChannelName, reason: String)

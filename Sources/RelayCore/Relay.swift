@@ -32,6 +32,8 @@ package actor Relay {
     /// The newest id given. Everything up to it was published.
     private var last: EventID
     private var standing: LogStanding
+    /// Nothing more can be set aside, so nothing is delivered until the log can be written.
+    private var isWaiting = false
     /// Events set aside, and not known to be written yet.
     private var setAsideCount = 0
     /// The gap to store when the source listens again; nil while it does.
@@ -229,11 +231,14 @@ package actor Relay {
             let batch = try await self.log.setAside(writes, expecting: self.last).batch(expecting: self.last)
             if self.isWritten { self.observer.observe(.settingAside) }
             self.setAsideCount += writes.count(where: \.isEvent)
+            self.isWaiting = false
             return batch
         } catch let error as RelayError {
             throw error
         } catch {
             // Then events wait in PostgreSQL, as before the log had failed for long.
+            if !self.isWaiting { self.observer.observe(.eventsWait(reason: "\(error)")) }
+            self.isWaiting = true
             return nil
         }
     }
@@ -265,9 +270,8 @@ package actor Relay {
         let lost = self.standing.lost
         self.standing.advance(to: standing)
         self.sharedStatus.withLock { $0.writtenThrough = self.standing.writtenThrough }
-        if self.standing.writtenThrough < self.last { return }
-        self.setAsideCount = 0
-        if let lost { self.observer.observe(.gapStored(lost)) }
+        if let lost, self.standing.lost == nil { self.observer.observe(.gapStored(lost)) }
+        if self.isWritten { self.setAsideCount = 0 }
     }
 
     private func observe(_ batch: AppendedBatch) {

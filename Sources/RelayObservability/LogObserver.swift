@@ -46,6 +46,11 @@ package struct LogObserver: Observer {
             self.logger.warning("the log's file was deleted or moved away while in use, it is put back with all it had")
         case .settingAside:
             self.logger.error("events are delivered from memory until they can be written")
+        case .eventsWait(let reason):
+            self.logger.error(
+                "events wait in PostgreSQL until the log can be written",
+                metadata: ["reason": "\(reason)"]
+            )
         case .logRecovered:
             self.logger.info("log can be written again")
         case .eventsAbandoned(let count):

@@ -92,7 +92,13 @@ package final class RingLog: EventLog {
     }
 
     package func tick() async throws -> LogRepair? {
-        try await self.writer.perform { try $0.tick() }
+        let repair = try await self.writer.perform { try $0.tick() }
+        if repair == .putBack {
+            // Not only when they are used next: they hold the space of the file that was deleted.
+            try await self.reader.perform { _ = try $0.current() }
+            try await self.checkpointer.perform { _ = try $0.current() }
+        }
+        return repair
     }
 
     package func recordedChannels() async throws -> [ChannelName] {

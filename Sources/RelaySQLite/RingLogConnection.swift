@@ -2,9 +2,11 @@ import RelayCore
 
 /// Opens connections to the log with the settings that all of them share.
 enum RingLogConnection {
-    /// - Parameter busyTimeout: how long a call waits for a lock that another process holds.
-    static func open(path: String, busyTimeout: Duration) throws -> SQLiteConnection {
-        let connection = try SQLiteConnection(path: path, busyTimeout: busyTimeout)
+    /// - Parameters:
+    ///   - busyTimeout: how long a call waits for a lock that another process holds.
+    ///   - creates: makes the file where there is none.
+    static func open(path: String, busyTimeout: Duration, creates: Bool = false) throws -> SQLiteConnection {
+        let connection = try SQLiteConnection(path: path, busyTimeout: busyTimeout, creates: creates)
         try connection.execute(
             """
             PRAGMA synchronous = NORMAL;             -- a power cut may lose the newest commits, never the order or an id

@@ -21,6 +21,15 @@ final class RingLogWriter {
     private var isStale = false
     /// Somebody reads the file in one long transaction, and the write-ahead log can't be emptied.
     private var walIsTooLarge = false
+    private var putBackFailure: PutBackFailure?
+    /// Done, and not told yet.
+    private var repair: LogRepair?
+
+    private struct PutBackFailure {
+        let error: any Error
+        let delay: Duration
+        let notBefore: Timestamp
+    }
 
     /// How long an append waits for a lock that somebody's sqlite3 shell holds before it fails and is tried again.
     private static let busyTimeout = Duration.milliseconds(50)
@@ -28,6 +37,9 @@ final class RingLogWriter {
     private static let maximumGaps = 10_000
     /// Of the write-ahead log, four times what it is emptied at. Beyond it appends fail, and events are set aside.
     private static let maximumWALBytes: Int64 = 256 << 20
+    /// Between attempts to put the file back, doubling: each may copy a gigabyte in vain.
+    private static let firstPutBackDelay = Duration.seconds(1)
+    private static let longestPutBackDelay = Duration.seconds(64)
     /// At the start and the end, when nothing else waits.
     private static let patience = Duration.seconds(5)
 
@@ -36,13 +48,14 @@ final class RingLogWriter {
         self.retention = retention
         self.clock = clock
         let path = file.path
-        self.connection = try RingLogConnection.open(path: path, busyTimeout: Self.patience)
+        self.connection = try RingLogConnection.open(path: path, busyTimeout: Self.patience, creates: true)
         try Migrator(path: path).prepare(self.connection)
         let kept = file.lock.highWater
         self.identity = try RingLogIdentification.identify(self.connection, path: path, kept: kept, now: clock.now())
         if kept ?? .zero < self.identity.last { try file.lock.keep(self.identity.last) }
         self.statements = try RingLogStatements(self.connection)
         self.evictor = try RingLogEvictor(self.connection, retention: retention)
+        file.noteMode()
         self.ids = EventIDSequence(last: self.identity.last, highWater: self.identity.last)
         self.writtenThrough = self.identity.last
         (self.rowIDs, self.recordings) = try self.statements.channels()
@@ -145,10 +158,11 @@ final class RingLogWriter {
     }
 
     private var standing: LogStanding {
-        LogStanding(writtenThrough: self.writtenThrough, keptAfter: self.setAside.lost?.through)
+        let lost = self.setAside.lost
+        return LogStanding(writtenThrough: self.writtenThrough, keptAfter: lost?.through, lostAfter: lost?.after)
     }
 
-    /// In transactions of a batch each; those that work are not undone by one that fails.
+    /// In transactions of as much as a batch; those that work are not undone by one that fails.
     private func writeSetAside() throws {
         if let lost = self.setAside.lost {
             let gap = Gap(
@@ -165,10 +179,10 @@ final class RingLogWriter {
             self.setAside.lossWritten()
             self.writtenThrough = lost.through
         }
-        while let plan = self.setAside.plans.first {
-            try self.transaction { try self.write(plan) }
-            self.setAside.oldestWritten()
-            self.writtenThrough = plan.last
+        while case let plans = self.setAside.oldest(upTo: BatchLimit.standard.bytes), let last = plans.last?.last {
+            try self.transaction { for plan in plans { try self.write(plan) } }
+            self.setAside.oldestWritten(plans.count)
+            self.writtenThrough = last
         }
     }
 
@@ -189,8 +203,21 @@ final class RingLogWriter {
     // MARK: - Upkeep
 
     func tick() throws -> LogRepair? {
-        let hasMoved = self.connection.hasMoved()
-        if hasMoved { try self.putBack() }
+        // All is due, whatever part of it fails.
+        let place = Result { try self.keepPlace() }
+        try self.keepUp()
+        try place.get()
+        return self.repair.take()
+    }
+
+    /// Sees to it that the files at the log's place are the ones that are open.
+    private func keepPlace() throws {
+        try self.file.keepLocked()
+        guard self.connection.hasMoved() else { return }
+        try self.putBack()
+    }
+
+    private func keepUp() throws {
         let now = self.clock.now()
         let mark = self.ids.mark(at: now)
         if mark > self.ids.highWater { try self.reserve(through: mark) }
@@ -209,20 +236,37 @@ final class RingLogWriter {
             self.recordings.forget(channel)
         }
         try self.evictor.shrinkFile()
-        return hasMoved ? .putBack : nil
     }
 
     /// The file was deleted or moved away: writes all of it there again, from the one that is still open.
     ///
-    /// Everything waits meanwhile, for some seconds with a log of a gigabyte. Another file at the path is left alone.
+    /// Everything waits meanwhile, for some seconds with a log of a gigabyte; so one that fails is not tried again at
+    /// once. Another file at the path is left alone.
     private func putBack() throws {
         if self.file.exists { throw RingLogMoved(path: self.file.path) }
+        let now = self.clock.now()
+        if let failure = self.putBackFailure, now < failure.notBefore { throw failure.error }
+        do {
+            try self.copyBack()
+            self.putBackFailure = nil
+            self.repair = .putBack
+        } catch {
+            let delay = min((self.putBackFailure?.delay ?? Self.firstPutBackDelay) * 2, Self.longestPutBackDelay)
+            self.putBackFailure = PutBackFailure(error: error, delay: delay, notBefore: now.advanced(by: delay))
+            throw error
+        }
+    }
+
+    private func copyBack() throws {
         // Where the file was moved to, it shall be whole.
         try? self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        (self.connection, self.statements, self.evictor) = try self.file.putBack {
+        let pages = try self.connection.integer("PRAGMA page_count") ?? 0
+        (self.connection, self.statements, self.evictor) = try self.file.putBack(
+            bytes: pages * RingLogEvictor.pageSize
+        ) {
             try self.connection.copy(to: $0)
         } open: {
-            let connection = try RingLogConnection.open(path: $0, busyTimeout: Self.busyTimeout)
+            let connection = try RingLogConnection.open(path: $0, busyTimeout: Self.busyTimeout, creates: false)
             return (
                 connection,
                 try RingLogStatements(connection),
@@ -234,7 +278,7 @@ final class RingLogWriter {
 
     /// Stops cleanly: the next start goes on right after the newest id. No other connection may be open.
     func finish() throws {
-        if self.connection.hasMoved() { try self.putBack() }
+        try self.keepPlace()
         self.connection.setBusyTimeout(Self.patience)
         try self.writeSetAside()
         try self.setMark(self.ids.last, clean: true)

@@ -4,11 +4,13 @@ import CSQLite
 final class SQLiteConnection {
     private let handle: OpaquePointer
 
-    /// Opens a file for reading and writing, and creates it where there is none.
-    init(path: String, busyTimeout: Duration) throws {
+    /// Opens a file for reading and writing.
+    /// - Parameter creates: makes it where there is none.
+    init(path: String, busyTimeout: Duration, creates: Bool) throws {
         var handle: OpaquePointer?
         // No mutex: one thread at a time is our own rule.
-        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+        let flags =
+            SQLITE_OPEN_READWRITE | (creates ? SQLITE_OPEN_CREATE : 0) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
         let code = sqlite3_open_v2(path, &handle, flags, nil)
         guard code == SQLITE_OK, let handle else {
             let message = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
@@ -73,13 +75,16 @@ final class SQLiteConnection {
 
     /// Writes all of the database to a new file, in one go.
     func copy(to path: String) throws {
-        let target = try SQLiteConnection(path: path, busyTimeout: .zero)
+        let target = try SQLiteConnection(path: path, busyTimeout: .zero, creates: true)
         guard let backup = sqlite3_backup_init(target.handle, "main", self.handle, "main") else {
             throw target.error(sqlite3_errcode(target.handle), work: "copy")
         }
-        sqlite3_backup_step(backup, -1)
+        let step = sqlite3_backup_step(backup, -1)
         let code = sqlite3_backup_finish(backup)
-        guard code == SQLITE_OK else { throw target.error(code, work: "copy") }
+        // A lock that was in the way is told by the step alone.
+        guard step == SQLITE_DONE, code == SQLITE_OK else {
+            throw target.error(code == SQLITE_OK ? step : code, work: "copy")
+        }
     }
 
     /// Whether the file at the path is not the one that is open any more: nothing else tells.

@@ -11,8 +11,13 @@ package struct SQLiteError: Error, Sendable, Equatable {
     /// The result code without its extension.
     package var code: Int32 { self.extendedCode & 0xff }
 
-    /// What is in the file can't be a database.
-    var isDamage: Bool { self.code == SQLITE_CORRUPT || self.code == SQLITE_NOTADB }
+    /// What is in the file can't be a database, or can't be read from the disk at all.
+    var isDamage: Bool {
+        self.code == SQLITE_CORRUPT || self.code == SQLITE_NOTADB || Self.unreadable.contains(self.extendedCode)
+    }
+
+    /// SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ and SQLITE_IOERR_CORRUPTFS, macros that Swift doesn't import.
+    private static let unreadable: [Int32] = [1, 2, 33].map { SQLITE_IOERR | $0 << 8 }
 }
 
 extension SQLiteError: CustomStringConvertible {

@@ -62,9 +62,19 @@ struct SetAside {
         self.remainingBytes = 0
     }
 
-    /// The oldest of the plans was written.
-    mutating func oldestWritten() {
-        self.bytes -= self.plans.removeFirst().bytes
+    /// Of the oldest plans as many as fit one transaction, one at least.
+    func oldest(upTo bytes: Int) -> ArraySlice<LogPlan> {
+        var sum = 0
+        return self.plans.prefix { plan in
+            defer { sum += plan.bytes }
+            return sum == 0 || sum + plan.bytes <= bytes
+        }
+    }
+
+    /// So many of the oldest plans were written.
+    mutating func oldestWritten(_ count: Int) {
+        self.bytes -= self.plans.prefix(count).reduce(0) { $0 + $1.bytes }
+        self.plans.removeFirst(count)
     }
 }
 

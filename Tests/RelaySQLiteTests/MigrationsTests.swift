@@ -48,7 +48,7 @@ struct MigrationsTests {
 
     @Test func `to prepare a log again changes nothing`() throws {
         let engine = try RingLogEngine()
-        let connection = try SQLiteConnection(path: engine.path, busyTimeout: .zero)
+        let connection = try SQLiteConnection(path: engine.path, busyTimeout: .zero, creates: true)
         try Migrator(path: engine.path).prepare(connection)
         let schema = try PlainSQLite(engine.path).rows("SELECT name, sql FROM sqlite_schema")
         try Migrator(path: engine.path).prepare(connection)
@@ -58,7 +58,7 @@ struct MigrationsTests {
 
     @Test func `a program without the newest step refuses the log`() throws {
         let engine = try RingLogEngine()
-        let connection = try SQLiteConnection(path: engine.path, busyTimeout: .zero)
+        let connection = try SQLiteConnection(path: engine.path, busyTimeout: .zero, creates: true)
         try Migrator(path: engine.path).prepare(connection)
         let version = try #require(migrations.last.map { Int64($0.version) })
         #expect(throws: RingLogOpenError.newerSchema(path: engine.path, version: version, known: version - 1)) {

@@ -75,6 +75,59 @@ struct RingLogPutBackTests {
         #expect(try self.payloads(engine.path) == ["1", "2", "3", "4", "5"])
     }
 
+    @Test func `it can be deleted again and again, with or without anybody reading meanwhile`() async throws {
+        let (engine, test) = try await self.filledLog()
+        for number in 3...8 {
+            self.delete(engine.path, "")
+            if number % 2 == 0 { #expect(try await test.texts("a").count == number - 1) }
+            try await test.append("a", ["\(number)"])
+            #expect(try await test.log.tick() == .putBack)
+            #expect(try await test.log.tick() == nil)
+            self.delete(engine.path, "")
+            #expect(try await test.texts("a").count == number)
+            #expect(!FileManager.default.fileExists(atPath: engine.path), "a reader makes no file")
+            #expect(try await test.log.tick() == .putBack)
+        }
+        #expect(try self.payloads(engine.path) == (1...8).map(String.init))
+    }
+
+    @Test func `what is put back has the rights of what was deleted, and leaves nothing else`() async throws {
+        let engine = try RingLogEngine()
+        let test = try await LogUnderTest(engine)
+        try await test.log.close()
+        test.drop()
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: engine.path)
+        try await test.open()
+        self.delete(engine.path, "")
+        try await test.log.tick()
+        let rights = try FileManager.default.attributesOfItem(atPath: engine.path)[.posixPermissions]
+        #expect(rights as? Int == 0o600)
+        let files = try FileManager.default.contentsOfDirectory(atPath: engine.folder.path).sorted()
+        #expect(files == ["log.db", "log.db-shm", "log.db-wal", "log.db.lock"])
+    }
+
+    @Test func `one that can't be put back is tried again, less and less often`() async throws {
+        let (engine, test) = try await self.filledLog()
+        self.delete(engine.path, "")
+        // A folder where the copy would be made.
+        let obstacle = engine.path + ".putback"
+        try FileManager.default.createDirectory(atPath: obstacle + "/x", withIntermediateDirectories: true)
+        await #expect(throws: (any Error).self) { try await test.log.tick() }
+        try FileManager.default.removeItem(atPath: obstacle)
+        await #expect(throws: (any Error).self) { try await test.log.tick() }
+        test.clock.advance(by: .seconds(2))
+        #expect(try await test.log.tick() == .putBack)
+    }
+
+    @Test func `a lock file that is deleted is made again, and holds others off`() async throws {
+        let (engine, test) = try await self.filledLog()
+        self.delete(engine.path, ".lock")
+        try await test.log.tick()
+        await #expect(throws: RingLogOpenError.heldByAnother(path: engine.path)) {
+            try await engine.open(.roomy, clock: test.clock.serverClock)
+        }
+    }
+
     @Test func `the place is locked again`() async throws {
         let (engine, test) = try await self.filledLog()
         self.delete(engine.path, "", "-wal", "-shm", ".lock")

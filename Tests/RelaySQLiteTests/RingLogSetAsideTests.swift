@@ -58,6 +58,38 @@ struct RingLogSetAsideTests {
         #expect(try PlainSQLite(engine.path).text("PRAGMA integrity_check") == "ok")
     }
 
+    @Test func `an eviction that failed with its transaction counts for nothing`() async throws {
+        let engine = try RingLogEngine()
+        let test = try await LogUnderTest(engine, .events(100))
+        try await test.append(.recordingStarted("a"), .recordingStarted("b"))
+        let written = test.last
+        let shell = try PlainSQLite(engine.path)
+        // Of a burst larger than the log, events of `a` are evicted, and then those of `b` are not.
+        try shell.execute(
+            """
+            CREATE TRIGGER stubborn BEFORE UPDATE ON channel WHEN new.name = 'b' AND new.evicted > 0
+            BEGIN SELECT raise(ABORT, 'stubborn'); END
+            """
+        )
+        let burst = (0..<300).map { LogWrite.event($0 % 2 == 0 ? "a" : "b", "\($0)") }
+        await #expect(throws: SQLiteError.self) { try await test.append(burst) }
+        let batch = try await test.setAside(burst)
+        #expect(batch.standing.writtenThrough == written)
+        #expect(batch.evictedThrough <= written)
+        try shell.execute("DROP TRIGGER stubborn")
+        let after = try await test.append(.event("a", "last"))
+        #expect(after.evictedThrough > written && after.evictedThrough < after.last)
+        #expect(try PlainSQLite(engine.path).integer("SELECT count(*) FROM event") ?? 0 <= 100)
+    }
+
+    @Test func `many small batches are written back, all of them`() async throws {
+        let test = try await LogUnderTest(RingLogEngine())
+        try await test.append("a", ["0"])
+        for number in 1...5_000 { try await test.setAside(.event("a", "\(number)")) }
+        try await test.append([])
+        #expect(try await test.replay("a", limit: 10_000) == test.entries)
+    }
+
     @Test func `after a kill what was set aside is told as a gap, and its ids don't come again`() async throws {
         let engine = try RingLogEngine()
         let test = try await LogUnderTest(engine)

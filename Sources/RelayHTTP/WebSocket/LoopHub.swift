@@ -40,6 +40,9 @@ package final class LoopHub {
         self.machine.tailBatch(after: cursor)
     }
 
+    /// Where the gap begins for what can be neither read nor given from memory.
+    var lostAfter: EventID { self.machine.lostAfter }
+
     func logStands(at standing: LogStanding) { self.machine.logStands(at: standing) }
 
     // MARK: - Fan-out

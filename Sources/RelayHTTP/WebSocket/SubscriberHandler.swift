@@ -106,7 +106,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
                 let gap = Gap(
                     id: through,
                     channel: self.channelName,
-                    after: after,
+                    after: min(after, self.hub.lostAfter),
                     before: through.next,
                     reason: .unlogged
                 )
