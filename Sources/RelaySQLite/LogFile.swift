@@ -36,8 +36,9 @@ final class LogFile: Sendable {
     /// Grows when another file is in the place, and all connections have to be opened anew.
     var generation: Int { self.timesPutBack.load(ordering: .acquiring) }
 
-    /// Whether any file is there.
-    var exists: Bool { status(self.path) != nil }
+    /// Whether a file is there that holds anything. An empty one is what a shell leaves that looked for the log just now;
+    /// it counts for nothing, here as at a start.
+    var exists: Bool { status(self.path).map { $0.st_size > 0 || $0.st_mode & S_IFMT != S_IFREG } ?? false }
 
     var walBytes: Int64 { status(self.path + "-wal").map { Int64($0.st_size) } ?? 0 }
 
@@ -71,6 +72,7 @@ final class LogFile: Sendable {
         // Those that are there belong to the file that is gone, and would be taken for the copy's own.
         unlink(self.path + "-wal")
         unlink(self.path + "-shm")
+        if let status = status(self.path), status.st_size == 0 { unlink(self.path) }
         // Unlike a renaming it fails where a file is.
         guard link(copy, self.path) == 0 else {
             throw LogNotPutBack(path: self.path, reason: String(cString: strerror(errno)))

@@ -91,6 +91,15 @@ struct RingLogPutBackTests {
         #expect(try self.payloads(engine.path) == (1...8).map(String.init))
     }
 
+    @Test func `an empty file that a shell has made in its place is nothing`() async throws {
+        let (engine, test) = try await self.filledLog()
+        self.delete(engine.path, "")
+        let shell = try PlainSQLite(engine.path)
+        try shell.execute("BEGIN IMMEDIATE; ROLLBACK")
+        #expect(try await test.log.tick() == .putBack)
+        #expect(try self.payloads(engine.path) == ["1", "2"])
+    }
+
     @Test func `what is put back has the rights of what was deleted, and leaves nothing else`() async throws {
         let engine = try RingLogEngine()
         let test = try await LogUnderTest(engine)

@@ -192,8 +192,8 @@ struct DatabaseFaultTests {
     }
 }
 
-/// The same database, through a port of this machine.
-private func throughTCP(_ database: String, port: Int) -> String {
+/// The same database, by a TCP port of this machine.
+func throughTCP(_ database: String, port: Int) -> String {
     let start = database.prefix { $0 != "?" }
     return "\(start)?host=127.0.0.1&port=\(port)&user=postgres"
 }

@@ -10,6 +10,9 @@ enum SoakFault: String, CaseIterable, Sendable {
     case postgresCrashed = "PostgreSQL crashed (immediate)"
     case backendTerminated = "LISTEN backend terminated"
     case backendFrozen = "LISTEN backend frozen (SIGSTOP)"
+    case networkSilent = "network silent (no FIN, no RST)"
+    case logDeleted = "log file deleted or moved away"
+    case diskFull = "disk full (limit on files)"
     case logLocked = "write lock held on the log"
     case logRead = "read transaction held on the log"
     case clientsCut = "clients cut en masse"
@@ -20,9 +23,9 @@ enum SoakFault: String, CaseIterable, Sendable {
     var lane: Lane {
         switch self {
         case .relayKilled, .relayStopped, .relayFrozen, .postgresRestarted, .postgresCrashed, .backendTerminated,
-            .backendFrozen:
+            .backendFrozen, .networkSilent, .logDeleted:
             .processes
-        case .logLocked, .logRead, .clientsCut: .surroundings
+        case .diskFull, .logLocked, .logRead, .clientsCut: .surroundings
         }
     }
 
@@ -45,6 +48,19 @@ enum SoakFault: String, CaseIterable, Sendable {
             for backend in backends { kill(backend, SIGSTOP) }
             try? await Task.sleep(for: moment)
             for backend in backends { kill(backend, SIGCONT) }
+        case .networkSilent:
+            try await world.network.fallSilent()
+            // Now and then for so long that the relay notices.
+            try? await Task.sleep(for: moment * 4)
+            try await world.network.heal()
+        // In the lane of what ends the relay, since a log that is deleted just before is lost, as it must be.
+        case .logDeleted: try await world.deleteLog(moving: Bool.random(using: &random))
+        case .diskFull:
+            let relay = try await world.relay.process
+            // No file may be written beyond a page.
+            try relay.limitFiles(to: 4096)
+            try? await Task.sleep(for: moment)
+            try relay.limitFiles(to: nil)
         case .logLocked: try await world.hold("BEGIN IMMEDIATE", for: moment)
         case .logRead: try await world.hold("BEGIN; SELECT count(*) FROM event", for: moment * 2)
         case .clientsCut: await world.cutClients(one: Int.random(in: 1...3, using: &random))

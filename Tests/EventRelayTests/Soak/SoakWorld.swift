@@ -7,6 +7,8 @@ final class SoakWorld: Sendable {
     let plan: SoakPlan
     let relay: SoakRelay
     let publications: Mutex<SoakPublications>
+    /// Between the relay and PostgreSQL.
+    let network: NetworkProxy
     private let postgres: EphemeralPostgres
     private let database: String
     private let folder: TemporaryFolder
@@ -29,8 +31,9 @@ final class SoakWorld: Sendable {
         self.folder = try TemporaryFolder()
         self.postgres = try EphemeralPostgres()
         self.database = try await self.postgres.makeDatabase()
+        self.network = try await NetworkProxy(to: self.postgres.socket)
         self.relay = SoakRelay(
-            database: self.database,
+            database: throughTCP(self.database, port: self.network.port),
             folder: self.folder.path,
             environment: [
                 "ES_CHANNELS": plan.traffic.channelNames.joined(separator: ","),
@@ -195,9 +198,23 @@ final class SoakWorld: Sendable {
     /// A shell with a transaction open on the log.
     func hold(_ sql: String, for time: Duration) async throws {
         let shell = try PlainSQLite(self.folder.file("log.db"))
+        // The log may have been taken from its place just now: a shell makes an empty file there.
+        guard try shell.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'event'") == 1 else { return }
         try shell.execute(sql)
         try? await Task.sleep(for: time)
         try shell.execute("ROLLBACK")
+    }
+
+    /// Takes the log's file from its place, and waits until the relay has put it back.
+    func deleteLog(moving isMoved: Bool) async throws {
+        let (path, relay) = (self.folder.file("log.db"), try await self.relay.process)
+        if isMoved {
+            try? FileManager.default.removeItem(atPath: path + ".moved")
+            try FileManager.default.moveItem(atPath: path, toPath: path + ".moved")
+        } else {
+            try FileManager.default.removeItem(atPath: path)
+        }
+        try await relay.waitForLog("it is put back")
     }
 
     func cutClients(one in: Int) async {
