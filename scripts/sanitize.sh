@@ -28,11 +28,12 @@ rm -f "$reports"/*
 
 # Each process writes its reports to a file of its own. Leaks are not looked for: the Swift runtime keeps what it made
 # until the end, and much of that is reachable only by tagged pointers.
+# What was freed is not kept for long: some tests measure memory.
 # The program that tests start has a short PATH, on which the symbolizer is not.
 symbolizer=$(command -v llvm-symbolizer)
 readonly symbolizer
 export TSAN_OPTIONS="external_symbolizer_path=$symbolizer log_path=$reports/tsan halt_on_error=0"
-export ASAN_OPTIONS="external_symbolizer_path=$symbolizer detect_leaks=0 log_path=$reports/asan"
+export ASAN_OPTIONS="external_symbolizer_path=$symbolizer detect_leaks=0 quarantine_size_mb=8 log_path=$reports/asan"
 
 # At once, so that no test waits for the processor longer than its time limit: each may run a relay and a server, and
 # all of them take several times as long as without the sanitizer.

@@ -19,6 +19,9 @@ package final class RelayProcess: Sendable {
         ["TSAN_OPTIONS", "ASAN_OPTIONS"].contains($0.key)
     }
 
+    /// Whether a sanitizer is built into it, which keeps more memory than the program takes.
+    package static var isSanitized: Bool { !self.sanitizerOptions.isEmpty }
+
     /// - Parameters:
     ///   - environment: all of it; nothing is inherited, but for a sanitizer's options.
     ///   - descriptors: how many it may have open.

@@ -2,7 +2,8 @@ import NIOCore
 import RelayTestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(3)))
+// Under ThreadSanitizer a million requests take minutes.
+@Suite(.timeLimit(.minutes(8)))
 struct HostilePeerTests {
     /// Some thousands of connections; the first round fills pools and caches.
     @Test
@@ -72,7 +73,7 @@ struct HostilePeerTests {
             for client in clients { for _ in 0..<20 { client.pile(piece) } }
             // Long after the answers that fit into the sockets.
             for _ in 0..<500 { _ = try await world.get("/health") }
-            #expect(world.relay.residentKiB - before < 24 << 10, "\(method)")
+            #expect(world.relay.residentKiB - before < 24 << 10 || RelayProcess.isSanitized, "\(method)")
             for client in clients { await client.close() }
         }
     }
