@@ -136,7 +136,7 @@ let package = Package(
         .testTarget(
             name: "RelayHTTPTests",
             dependencies: [
-                "RelayCore", "RelayHTTP", "RelayTestSupport",
+                "RelayCore", "RelayHTTP", "RelayTestSupport", "RelayThreads",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOEmbedded", package: nio),
                 .product(name: "NIOHTTP1", package: nio),

@@ -28,7 +28,6 @@ enum Application {
         }
         let log = try RingLog.open(path: configuration.logPath, retention: configuration.retention, clock: clock)
         configuration.announce(origin, log: log.identity, logger)
-        let descriptors = raiseDescriptorLimit(for: configuration.maxClients, logger)
 
         let observer = LogObserver(logger: logger)
         let source = PostgresListener(connectionString: configuration.dbConnection)
@@ -44,7 +43,7 @@ enum Application {
             executor: log.writerExecutor
         )
         var httpOptions = configuration.httpOptions(assets: assets)
-        httpOptions.descriptors = descriptors
+        httpOptions.maximumConnections = self.connectionsPossible(for: configuration.maxClients, fanOut, logger)
         let server = HTTPServer(
             options: httpOptions,
             fanOut: fanOut,
@@ -53,17 +52,22 @@ enum Application {
             observer: observer
         )
 
-        let services = ServiceGroup(
-            services: [
-                PipelineService(source: source, relay: relay, log: log, logger: logger),
-                ServerService(
-                    server: server,
-                    host: configuration.httpHost,
-                    path: configuration.basePath,
-                    logger: logger
-                ),
-            ],
+        let pipeline = PipelineService(source: source, relay: relay, log: log, logger: logger)
+        let serving = ServerService(
+            server: server,
+            host: configuration.httpHost,
+            path: configuration.basePath,
             logger: logger
+        )
+        let services = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    .init(service: pipeline),
+                    // Without a port nothing is left to do, but the log is closed in order.
+                    .init(service: serving, failureTerminationBehavior: .gracefullyShutdownGroup),
+                ],
+                logger: logger
+            )
         )
         try await withThrowingTaskGroup { group in
             group.addTask { await obeySignals(services, logger) }
@@ -90,21 +94,17 @@ enum Application {
         }
     }
 
-    /// A client is a descriptor, and the usual limit of a shell is 1024.
-    /// - Returns: how many there may be.
-    private static func raiseDescriptorLimit(for clients: Int, _ logger: Logger) -> Int {
-        var limit = rlimit()
-        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        let others = UInt64(HTTPServer.maximumHTTPConnections + HTTPServer.reservedDescriptors)
-        if limit.rlim_cur < UInt64(clients) + others {
+    /// How many connections there may be, WebSockets or not.
+    private static func connectionsPossible(for clients: Int, _ fanOut: FanOut, _ logger: Logger) -> Int {
+        let files = OpenFiles.raiseLimit(eventLoops: fanOut.loopCount)
+        let needed = clients + HTTPServer.maximumHTTPConnections + files.reserved
+        if files.limit < needed {
             logger.warning(
                 "the system allows fewer open files than MaxClients needs: raise it with ulimit -n",
-                metadata: ["open-files": "\(limit.rlim_cur)", "MaxClients": "\(clients)"]
+                metadata: ["open-files": "\(files.limit)", "needed": "\(needed)", "MaxClients": "\(clients)"]
             )
         }
-        return Int(clamping: limit.rlim_cur)
+        return files.forConnections
     }
 }
 
@@ -149,9 +149,12 @@ private struct ServerService: Service, CustomStringConvertible {
     func run() async throws {
         let port = try await self.server.start()
         self.logger.info("serving", metadata: ["host": "\(self.host)", "port": "\(port)", "path": "\(self.path)"])
-        try await gracefulShutdown()
+        await cancelWhenGracefulShutdown { await self.server.untilClosed() }
+        try Task.checkCancellation()
+        let hasFailed = !Task.isShuttingDownGracefully
         await self.server.drain()
         self.logger.info("all clients are closed")
+        if hasFailed { throw StoppedListening() }
     }
 }
 

@@ -206,6 +206,8 @@ struct ListenerThread: ~Copyable {
         case .refused(let error):
             self.perform(self.machine.commandRefused("\(error)", server: server, at: .now))
         case .failed(let error):
+            // It may be the end of the connection: what came before that is not left behind in it.
+            try self.reportArrived()
             self.perform(self.machine.commandFailed(error.cause, "\(error)", server: server, at: .now))
         }
     }

@@ -36,8 +36,25 @@ struct NewChannelLimitTests {
         let later = self.start.advanced(by: .seconds(30))
         #expect(limit.requested(from: self.address("192.0.2.1"), at: later) == nil)
         #expect(limit.requested(from: self.address("192.0.2.1"), at: later) != nil)
+        #expect(limit.addressesRemembered == NewChannelLimit.maximumAddresses * 9 / 10 + 1)
+        for number in 0..<NewChannelLimit.maximumAddresses / 10 - 1 {
+            _ = limit.requested(from: self.address("10.1.\(number / 256).\(number % 256)"), at: later)
+        }
         #expect(limit.addressesRemembered == NewChannelLimit.maximumAddresses)
         _ = limit.requested(from: self.address("192.0.2.2"), at: self.start.advanced(by: .seconds(61)))
-        #expect(limit.addressesRemembered == 2)
+        #expect(limit.addressesRemembered == NewChannelLimit.maximumAddresses / 10 + 1)
+    }
+
+    @Test
+    func `of many at once the oldest are forgotten first`() {
+        var limit = NewChannelLimit(perMinute: 1)
+        for number in 0...NewChannelLimit.maximumAddresses {
+            let time = self.start.advanced(by: .milliseconds(number))
+            _ = limit.requested(from: self.address("10.0.\(number / 256).\(number % 256)"), at: time)
+        }
+        let later = self.start.advanced(by: .seconds(20))
+        let kept = NewChannelLimit.maximumAddresses / 10
+        #expect(limit.requested(from: self.address("10.0.\(kept / 256).\(kept % 256)"), at: later) != nil)
+        #expect(limit.requested(from: self.address("10.0.0.0"), at: later) == nil)
     }
 }

@@ -44,6 +44,23 @@ struct SubscriberHandlerTests {
     }
 
     @Test
+    func `whoever takes some of a full buffer is there, and whoever takes none is cut`() throws {
+        let subscriber = try SubscriberUnderTest()
+        subscriber.setWritable(false)
+        subscriber.socket.isFull = true
+        for _ in 0..<6 {
+            subscriber.loop.advanceTime(by: Self.interval)
+            // Something leaves, and the buffer stays full.
+            subscriber.socket.isFull = false
+            subscriber.channel.flush()
+            subscriber.socket.isFull = true
+        }
+        #expect(subscriber.channel.isActive)
+        subscriber.loop.advanceTime(by: Self.interval * 4)
+        #expect(!subscriber.channel.isActive)
+    }
+
+    @Test
     func `nothing piles up for a client that pings without reading`() throws {
         let subscriber = try SubscriberUnderTest()
         let ping = WebSocketTestClient.frame(0x9, Array("?".utf8))
@@ -52,9 +69,20 @@ struct SubscriberHandlerTests {
         subscriber.setWritable(false)
         for _ in 0..<10_000 { subscriber.receive(ping) }
         #expect(try subscriber.sent().isEmpty)
+    }
+
+    @Test
+    func `the latest of the pings that came while nothing could be sent is answered`() throws {
+        let subscriber = try SubscriberUnderTest()
+        subscriber.setWritable(false)
+        for text in ["first", "second", "last"] {
+            subscriber.receive(WebSocketTestClient.frame(0x9, Array(text.utf8)))
+        }
         subscriber.setWritable(true)
-        subscriber.receive(ping)
-        #expect(try subscriber.sent().map(\.opcode) == [.pong])
+        subscriber.setWritable(true)
+        let sent = try subscriber.sent()
+        #expect(sent.map(\.opcode) == [.pong])
+        #expect(sent.first?.data == ByteBuffer(string: "last"))
     }
 
     private static let broken: [(ByteBuffer, UInt16)] = [

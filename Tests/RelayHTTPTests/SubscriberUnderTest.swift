@@ -10,6 +10,7 @@ final class SubscriberUnderTest {
     let loop = EmbeddedEventLoop()
     let channel: EmbeddedChannel
     let hub: LoopHub
+    let socket = FullSocket()
 
     init() throws {
         self.hub = LoopHub(eventLoop: self.loop, head: 1)
@@ -23,7 +24,8 @@ final class SubscriberUnderTest {
             whenClosed: {}
         )
         self.channel = EmbeddedChannel(loop: self.loop)
-        try self.channel.pipeline.syncOperations.addHandlers([ByteToMessageHandler(decoder), subscriber])
+        let handlers: [any ChannelHandler] = [self.socket, ByteToMessageHandler(decoder), subscriber]
+        try self.channel.pipeline.syncOperations.addHandlers(handlers)
         try self.channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     }
 
@@ -49,6 +51,17 @@ final class SubscriberUnderTest {
     func setWritable(_ isWritable: Bool) {
         self.channel.isWritable = isWritable
         self.channel.pipeline.fireChannelWritabilityChanged()
+    }
+}
+
+/// Lets nothing out while it is full.
+final class FullSocket: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+
+    var isFull = false
+
+    func flush(context: ChannelHandlerContext) {
+        if !self.isFull { context.flush() }
     }
 }
 

@@ -86,6 +86,23 @@ struct PostgresListenerTests {
             #expect(!isLost)
         }
     }
+
+    @Test
+    func `what came before LISTEN failed is reported before the end of the connection`() async throws {
+        let server = try ScriptedServer { query in
+            if query.contains(#"LISTEN "b""#) { return [.notification("a", "1"), .error("57014", "canceled")] }
+            guard let heartbeat = query.firstMatch(of: /pg_notify\('(\w+)', '(\d+)'\)/) else { return [.done] }
+            return [.done, .notification(String(heartbeat.1), String(heartbeat.2))]
+        }
+        let url = "postgresql://relay@127.0.0.1:\(server.port)/shop?sslmode=disable&gssencmode=disable"
+        try await self.run(PostgresListener(connectionString: url)) { listener in
+            listener.listen(to: "a")
+            _ = await self.reports(of: listener, until: self.isHeartbeat)
+            listener.listen(to: "b")
+            let seen = await self.reports(of: listener) { if case .disconnected = $0 { true } else { false } }
+            #expect(seen.first == .notifications([Notification(channel: "a", payload: Payload("1"))]))
+        }
+    }
 }
 
 struct PostgresErrorTests {

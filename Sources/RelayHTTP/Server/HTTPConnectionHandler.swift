@@ -294,7 +294,8 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             pipeline.removeHandler(context: context, promise: nil)
             pipeline.removeHandler(self.http.decoder, promise: nil)
         } catch {
-            // Only a channel that is closed by now refuses handlers.
+            // Only a channel that is closed by now refuses handlers, and does so before the subscriber is one of them.
+            self.abandon(subscription)
             context.close(promise: nil)
         }
     }

@@ -15,8 +15,8 @@ package struct HTTPOptions: Sendable {
     package var maximumClients: Int
     /// Channels that one address may bring to be recorded in a minute; nil: any number.
     package var newChannelsPerMinute: Int?
-    /// How many the process may have open, connections included.
-    package var descriptors = Int.max
+    /// WebSockets or not: as many as there are descriptors for.
+    package var maximumConnections = Int.max
     /// The patterns of allowed channels, for the viewer.
     package var channelPatterns: [String]
     /// The viewer's files by name, `index.html` among them.

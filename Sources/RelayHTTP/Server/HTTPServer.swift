@@ -11,6 +11,8 @@ package final class HTTPServer: Sendable {
     private let fanOut: FanOut
     private let router: Router
     private let quiescing: ServerQuiescingHelper
+    /// Ends with the port.
+    private let listening = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
     private let connections = ClientCounter(limit: HTTPServer.maximumHTTPConnections)
     /// WebSockets or not.
     private let allConnections: ClientCounter
@@ -22,9 +24,6 @@ package final class HTTPServer: Sendable {
     package static let maximumHTTPConnections = 1024
     /// Bytes read at once: small requests that come together are all decoded before the first is answered.
     private static let readBytes = AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 2048, maximum: 4096)
-    /// Descriptors that are not for connections: the log, PostgreSQL, the event loops, and some to spare, since running
-    /// out of them hits everything in the process.
-    package static let reservedDescriptors = 64
     /// What the kernel holds for a client that does not read. Without it, up to 4 MB each.
     private static let sendBufferBytes = 64 << 10
     /// Beyond the high mark a client lags and gets nothing more; below the low mark it goes on.
@@ -48,7 +47,7 @@ package final class HTTPServer: Sendable {
             clients: ClientCounter(limit: options.maximumClients)
         )
         self.quiescing = ServerQuiescingHelper(group: fanOut.group)
-        self.allConnections = ClientCounter(limit: max(1, options.descriptors - Self.reservedDescriptors))
+        self.allConnections = ClientCounter(limit: options.maximumConnections)
     }
 
     /// Opens the port.
@@ -58,9 +57,17 @@ package final class HTTPServer: Sendable {
         let bootstrap = ServerBootstrap(group: self.group)
             .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelInitializer { [quiescing, observer = self.router.observer] channel in
+            .serverChannelOption(.maxMessagesPerRead, value: UInt(AcceptPause.acceptedAtOnce))
+            .serverChannelInitializer { [quiescing, allConnections, observer = self.router.observer] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let pause = AcceptPause { observer.observe(.acceptFailed(reason: "\($0)")) }
+                    let pause = AcceptPause(
+                        connections: allConnections,
+                        refused: {
+                            let reason = "too few descriptors (ulimit -n)"
+                            observer.observe(.requestRefused(status: 503, reason: reason))
+                        },
+                        failed: { observer.observe(.acceptFailed(reason: $0)) }
+                    )
                     try channel.pipeline.syncOperations.addHandler(pause)
                     try channel.pipeline.syncOperations.addHandler(quiescing.makeServerChannelHandler(channel: channel))
                 }
@@ -74,10 +81,17 @@ package final class HTTPServer: Sendable {
             }
         do {
             let channel = try await bootstrap.bind(host: self.options.host, port: self.options.port).get()
+            channel.closeFuture.whenComplete { [listening] _ in listening.continuation.finish() }
             return channel.localAddress?.port ?? self.options.port
         } catch {
             throw CannotListen(host: self.options.host, port: self.options.port, reason: "\(error)")
         }
+    }
+
+    /// Returns when the port is closed: by `drain`, or because of an error after which nothing can be accepted any more.
+    /// Or when the task is cancelled. Once.
+    package func untilClosed() async {
+        for await _ in self.listening.stream {}
     }
 
     /// Accepts nothing more, ends what is idle, and sends WebSocket clients away over the drain window.
@@ -97,11 +111,6 @@ package final class HTTPServer: Sendable {
     }
 
     private func configure(_ channel: any Channel) throws {
-        guard self.allConnections.enter() else {
-            self.router.observer.observe(.requestRefused(status: 503, reason: "too few descriptors (ulimit -n)"))
-            return channel.close(promise: nil)
-        }
-        channel.closeFuture.whenComplete { [allConnections] _ in allConnections.leave() }
         guard self.connections.enter() else {
             self.router.observer.observe(.requestRefused(status: 503, reason: "too many HTTP connections"))
             return channel.close(promise: nil)
@@ -157,5 +166,14 @@ package struct CannotListen: Error, CustomStringConvertible {
         can't listen at \(self.host):\(self.port): \(self.reason). Stop what uses the port, or set HttpHost and HttpPort \
         to others
         """
+    }
+}
+
+/// The open port has failed.
+package struct StoppedListening: Error, CustomStringConvertible {
+    package init() {}
+
+    package var description: String {
+        "no more connections can be accepted: the system took the port away (see the line before). Start it again"
     }
 }

@@ -36,10 +36,14 @@ package struct NewChannelLimit: Sendable {
         return nil
     }
 
-    /// Those whose minute is over; if there is none, the one whose minute is over next.
+    /// Those whose minute is over; if there are too few, as many of the oldest as make up a tenth of all, so that a look
+    /// at all of them comes once for a thousand new ones.
     private mutating func forget(at now: ContinuousClock.Instant) {
         self.counts = self.counts.filter { $0.value.began.duration(to: now) < Self.window }
-        guard self.counts.count >= Self.maximumAddresses else { return }
-        if let oldest = self.counts.min(by: { $0.value.began < $1.value.began }) { self.counts[oldest.key] = nil }
+        let surplus = self.counts.count - Self.maximumAddresses * 9 / 10
+        guard surplus > 0 else { return }
+        for (address, _) in self.counts.sorted(by: { $0.value.began < $1.value.began }).prefix(surplus) {
+            self.counts[address] = nil
+        }
     }
 }

@@ -36,6 +36,8 @@ package final class FanOut: EventHub {
         self.backlog = Mutex(Backlog(done: Array(repeating: 0, count: self.hubs.count)))
     }
 
+    package var loopCount: Int { self.hubs.count }
+
     /// The hub of an event loop. To be called on that loop.
     package func hub(of eventLoop: any EventLoop) -> LoopHub {
         guard let hub = self.hubs.first(where: { $0.eventLoop === eventLoop }) else {

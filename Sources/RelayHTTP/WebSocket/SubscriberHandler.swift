@@ -33,6 +33,11 @@ package final class SubscriberHandler: ChannelInboundHandler {
     private var machine: SubscriberStateMachine
     private var context: ChannelHandlerContext?
     private var pingsUnanswered = 0
+    private var bytesWritten = 0
+    /// After the last ping: what had left, if the kernel's buffer was full then.
+    private var takenAtPing: Int?
+    /// The payload of the latest ping, while it can't be answered.
+    private var pingToAnswer: ByteBuffer?
     private var clientFrames = ClientFrameStateMachine(maximumMessageBytes: SubscriberHandler.maximumMessageBytes)
     private var isClosing = false
     private var closeReason = "connection lost"
@@ -169,7 +174,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
         guard let context = self.context, self.liveIndex != nil else { return }
         switch self.machine.batchFannedOut(after: previousHead, isWritable: context.channel.isWritable) {
         case .send:
-            context.writeAndFlush(self.wrapOutboundOut(frames), promise: nil)
+            self.send(frames, context)
         case .stop:
             self.hub.removeLive(self)
             self.observer.observe(.subscriberLagging(channel: self.channelName))
@@ -178,14 +183,23 @@ package final class SubscriberHandler: ChannelInboundHandler {
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
         // What it took is a sign of life, while its answer to a ping waits behind what it has yet to read.
-        if context.channel.isWritable { self.pingsUnanswered = 0 }
+        if context.channel.isWritable {
+            self.pingsUnanswered = 0
+            if let payload = self.pingToAnswer.take(), !self.isClosing { self.answerPing(payload, context) }
+        }
         if context.channel.isWritable && self.machine.becameWritable() { self.proceed() }
         context.fireChannelWritabilityChanged()
     }
 
     private func write(_ frames: ByteBuffer) {
         if frames.readableBytes == 0 { return }
+        self.bytesWritten += frames.readableBytes
         self.context?.write(self.wrapOutboundOut(frames), promise: nil)
+    }
+
+    private func send(_ frames: ByteBuffer, _ context: ChannelHandlerContext) {
+        self.bytesWritten += frames.readableBytes
+        context.writeAndFlush(self.wrapOutboundOut(frames), promise: nil)
     }
 
     // MARK: - From the client
@@ -207,17 +221,25 @@ package final class SubscriberHandler: ChannelInboundHandler {
             // Messages are not expected: read, judged and ignored.
             break
         case .answerPing(let payload):
-            // A peer that pings without reading gets no answers to keep; only the latest ping has to be answered
-            // (RFC 6455, section 5.5.3).
-            guard context.channel.isWritable else { return }
-            var pong = ByteBuffer()
-            pong.writeWebSocketFrame(.pong, payload.readableBytesView)
-            context.writeAndFlush(self.wrapOutboundOut(pong), promise: nil)
+            self.answerPing(payload, context)
         case .answerClose(let code, let reason):
             self.answerClose(code, reason, context)
         case .refuse(let code, let reason):
             self.close(code, reason: reason)
         }
+    }
+
+    /// A peer that pings without reading gets no answers to keep; only the latest ping has to be answered, and that one
+    /// when it reads again (RFC 6455, section 5.5.3).
+    private func answerPing(_ payload: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard context.channel.isWritable else {
+            // A copy: the payload is a part of all that was read with it.
+            self.pingToAnswer = ByteBuffer(bytes: payload.readableBytesView)
+            return
+        }
+        var pong = ByteBuffer()
+        pong.writeWebSocketFrame(.pong, payload.readableBytesView)
+        self.send(pong, context)
     }
 
     /// Ends the connection when what was written has left, or hasn't in time.
@@ -251,6 +273,9 @@ package final class SubscriberHandler: ChannelInboundHandler {
     /// It is this connection's turn in the ping interval.
     func ping() {
         guard let context = self.context, !self.isClosing else { return }
+        // With the kernel's buffer full, something can only leave if the peer takes something: it reads, if so slowly
+        // that our own buffer has not become free yet.
+        if let takenAtPing, self.bytesWritten - self.unsentBytes > takenAtPing { self.pingsUnanswered = 0 }
         guard self.pingsUnanswered < 2 else {
             self.closeReason = "no answer to pings"
             return context.close(promise: nil)
@@ -258,7 +283,13 @@ package final class SubscriberHandler: ChannelInboundHandler {
         self.pingsUnanswered += 1
         var frame = ByteBuffer()
         frame.writeWebSocketFrame(.ping, ByteBuffer().readableBytesView)
-        context.writeAndFlush(self.wrapOutboundOut(frame), promise: nil)
+        self.send(frame, context)
+        let unsent = self.unsentBytes
+        self.takenAtPing = unsent > 0 ? self.bytesWritten - unsent : nil
+    }
+
+    private var unsentBytes: Int {
+        (try? self.context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
     // MARK: - Closing
