@@ -29,4 +29,18 @@ struct `Waits of tests` {
         }
         never.succeed(1)
     }
+
+    @Test
+    func `end when their task is cancelled while it waits`() async throws {
+        let isAsked = Watched(false)
+        let task = Task {
+            try await Watched(1).when { value in
+                isAsked.change { $0 = true }
+                return value == 2
+            }
+        }
+        try await isAsked.when { $0 }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+    }
 }
