@@ -11,6 +11,9 @@ MAKEFLAGS += --no-builtin-rules
 SWIFT_FLAGS ?=
 # More flags for `swift test`, such as --filter HubTests.
 TEST_FLAGS ?=
+# Many tests start a relay and a server, and some load them as much as they can: all at once, each would wait for the
+# processor for longer than a peer waits for the other.
+TESTS_AT_ONCE ?= 8
 # Arguments for the relay in `make run`, such as --debug.
 ARGS ?=
 
@@ -48,7 +51,8 @@ test: test-swift test-viewer ## install what is missing and run all tests
 # its runner would report zero tests of its own.
 test-swift: requirements ## only the Swift tests
 	swift build --build-tests $(SWIFT_FLAGS)
-	swift test --skip-build --parallel --disable-xctest $(TEST_FLAGS)
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$(TESTS_AT_ONCE) \
+		swift test --skip-build --parallel --disable-xctest $(TEST_FLAGS)
 
 # After test-swift the build has nothing left to do.
 test-viewer: requirements ## only the viewer, in a headless Chromium
