@@ -194,6 +194,8 @@ private final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHan
 
     func channelInactive(context: ChannelHandlerContext) {
         self.refuse(context)
+        // The messages' handler is there already where one that came with the answer ended the connection.
+        context.fireChannelInactive()
     }
 
     private func refuse(_ context: ChannelHandlerContext) {
