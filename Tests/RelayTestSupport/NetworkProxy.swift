@@ -45,6 +45,8 @@ private final class Way: Sendable {
         var channels: [ObjectIdentifier: any Channel] = [:]
         /// Came while it was silent: to be connected.
         var waiting: [any Channel] = []
+        /// Arrived while it was silent, with where it goes on: a network that heals has lost nothing of a connection.
+        var held: [(data: ByteBuffer, peer: any Channel)] = []
         /// Their other end went away while it was silent.
         var orphans: [any Channel] = []
     }
@@ -55,7 +57,13 @@ private final class Way: Sendable {
         self.state = Mutex(State(target: target))
     }
 
-    var isSilent: Bool { self.state.withLock { $0.isSilent } }
+    /// - Returns: whether it is silent, and keeps the data back.
+    func holdsBack(_ data: ByteBuffer, for peer: any Channel) -> Bool {
+        self.state.withLock { state in
+            if state.isSilent { state.held.append((data, peer)) }
+            return state.isSilent
+        }
+    }
 
     func redirect(to target: String) {
         self.state.withLock { $0.target = target }
@@ -107,14 +115,16 @@ private final class Way: Sendable {
     }
 
     func heal() async throws {
-        let (channels, waiting, orphans, target) = self.state.withLock { state in
+        let (channels, waiting, orphans, target, held) = self.state.withLock { state in
             defer {
                 state.isSilent = false
+                state.held = []
                 state.waiting = []
                 state.orphans = []
             }
-            return (Array(state.channels.values), state.waiting, state.orphans, state.target)
+            return (Array(state.channels.values), state.waiting, state.orphans, state.target, state.held)
         }
+        for (data, peer) in held { peer.writeAndFlush(data, promise: nil) }
         for orphan in orphans { orphan.close(promise: nil) }
         for channel in channels where channel.isActive {
             try? await channel.setOption(.autoRead, value: true).get(within: .patience)
@@ -154,9 +164,10 @@ private final class Forwarder: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        // At an end NIO reads what is left, whether it was told to or not.
-        if self.way.isSilent { return }
-        self.peer.writeAndFlush(self.unwrapInboundIn(data), promise: nil)
+        let data = self.unwrapInboundIn(data)
+        // What was being read just then, and at an end what is left, whether NIO was told to read or not.
+        if self.way.holdsBack(data, for: self.peer) { return }
+        self.peer.writeAndFlush(data, promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
