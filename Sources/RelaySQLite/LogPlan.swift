@@ -8,7 +8,7 @@ struct LogPlan {
     let last: EventID
     let time: Timestamp
     /// In the order of ids.
-    private(set) var entries: [LogEntry]
+    let entries: [LogEntry]
     let changes: [RecordingChange]
 
     enum RecordingChange {

@@ -164,20 +164,13 @@ final class RingLogWriter {
 
     /// In transactions of as much as a batch; those that work are not undone by one that fails.
     private func writeSetAside() throws {
-        if let lost = self.setAside.lost {
-            let gap = Gap(
-                id: lost.through,
-                channel: nil,
-                after: lost.after,
-                before: lost.through.next,
-                reason: .unlogged
-            )
+        if let gap = self.standing.lost {
             try self.transaction {
                 for plan in self.setAside.remains { try self.write(plan) }
                 try self.statements.insert(gap, channel: nil, now: self.clock.now())
             }
             self.setAside.lossWritten()
-            self.writtenThrough = lost.through
+            self.writtenThrough = gap.id
         }
         while case let plans = self.setAside.oldest(upTo: BatchLimit.standard.bytes), let last = plans.last?.last {
             try self.transaction { for plan in plans { try self.write(plan) } }
