@@ -50,10 +50,10 @@ struct SoakReport: CustomStringConvertible {
             Dictionary(audit.records.flatMap { $0.gaps.map { ($0.reason, 1) } }, uniquingKeysWith: +)
         )
         line("VIOLATIONS", violations.count)
-        for (kind, count) in violations.counts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+        for (kind, count, first) in violations.byKind {
             line("  " + kind.rawValue, count)
+            for text in first { lines.append("    \(text)") }
         }
-        for violation in violations.first { lines.append("    \(violation.kind.rawValue): \(violation.text)") }
         self.description = lines.joined(separator: "\n") + "\n"
     }
 }

@@ -1,5 +1,5 @@
 /// A promise that was broken.
-struct SoakViolation: Sendable {
+enum SoakViolation {
     enum Kind: String, CaseIterable, Sendable {
         case lost, twice
         case outOfOrder = "out of order"
@@ -13,27 +13,31 @@ struct SoakViolation: Sendable {
         case damagedLog = "damaged log"
         case stopped = "did not stop or start"
     }
-
-    let kind: Kind
-    let text: String
 }
 
-/// Violations, counted; the texts of the first are kept.
+/// Violations, counted; the texts of the first of each kind are kept.
 struct SoakViolations: Sendable {
+    private var texts: [SoakViolation.Kind: [String]] = [:]
     private(set) var counts: [SoakViolation.Kind: Int] = [:]
-    private(set) var first: [SoakViolation] = []
-    /// Of texts, which one reads.
-    private static let kept = 40
+    /// Of one kind, which one reads.
+    private static let kept = 12
 
     mutating func add(_ kind: SoakViolation.Kind, _ text: @autoclosure () -> String) {
         self.counts[kind, default: 0] += 1
-        if self.first.count < Self.kept { self.first.append(SoakViolation(kind: kind, text: text())) }
+        if self.texts[kind, default: []].count < Self.kept { self.texts[kind, default: []].append(text()) }
     }
 
     mutating func add(_ others: SoakViolations) {
         self.counts.merge(others.counts, uniquingKeysWith: +)
-        self.first = Array((self.first + others.first).prefix(Self.kept))
+        self.texts.merge(others.texts) { Array(($0 + $1).prefix(Self.kept)) }
     }
 
     var count: Int { self.counts.values.reduce(0, +) }
+
+    /// Kind by kind: how many, and the first of them.
+    var byKind: [(kind: SoakViolation.Kind, count: Int, first: [String])] {
+        SoakViolation.Kind.allCases.compactMap { kind in
+            self.counts[kind].map { (kind, $0, self.texts[kind, default: []]) }
+        }
+    }
 }
