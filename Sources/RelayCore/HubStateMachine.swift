@@ -29,7 +29,7 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
     private var tailBytes = 0
     private let tailCapacity: Int
     /// Events up to it may be gone from the log, so the tail doesn't give them either: retention is a promise too.
-    private var evictedThrough = EventID.zero
+    package private(set) var evictedThrough = EventID.zero
     /// What of the tail is not in the log stays in the tail; the log bounds how much that can be.
     private var standing: LogStanding
 

@@ -25,14 +25,20 @@ extension Duration {
 extension Timestamp: CustomStringConvertible {
     /// RFC 3339 in UTC with six digits of a second: `2026-11-22T19:00:00.123456Z`.
     package var description: String {
-        String(decoding: self.rfc3339, as: UTF8.self)
+        String(unsafeUninitializedCapacity: Self.rfc3339Bytes) {
+            self.writeRFC3339(to: UnsafeMutableRawBufferPointer($0))
+            return Self.rfc3339Bytes
+        }
     }
 
-    /// The 27 ASCII bytes of `description`, for years 0 to 9999.
+    /// Of `description`, for years 0 to 9999.
+    package static let rfc3339Bytes = 27
+
+    /// Writes the ASCII bytes of `description` to memory of `rfc3339Bytes`.
     ///
     /// The calendar arithmetic is Howard Hinnant's `civil_from_days`
     /// (https://howardhinnant.github.io/date_algorithms.html#civil_from_days).
-    package var rfc3339: [UInt8] {
+    package func writeRFC3339(to memory: UnsafeMutableRawBufferPointer) {
         let secondsSince1970 = self.microseconds.flooredQuotient(1_000_000)
         let fraction = self.microseconds - secondsSince1970 * 1_000_000
         let daysSince1970 = secondsSince1970.flooredQuotient(86_400)
@@ -48,23 +54,13 @@ extension Timestamp: CustomStringConvertible {
         let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
         let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
 
-        var text: [UInt8] = []
-        text.reserveCapacity(27)
-        text.append(digits: 4, of: year)
-        text.append(UInt8(ascii: "-"))
-        text.append(digits: 2, of: month)
-        text.append(UInt8(ascii: "-"))
-        text.append(digits: 2, of: day)
-        text.append(UInt8(ascii: "T"))
-        text.append(digits: 2, of: secondOfDay / 3600)
-        text.append(UInt8(ascii: ":"))
-        text.append(digits: 2, of: secondOfDay / 60 % 60)
-        text.append(UInt8(ascii: ":"))
-        text.append(digits: 2, of: secondOfDay % 60)
-        text.append(UInt8(ascii: "."))
-        text.append(digits: 6, of: fraction)
-        text.append(UInt8(ascii: "Z"))
-        return text
+        memory.write(year, at: 0..<4, then: "-")
+        memory.write(month, at: 5..<7, then: "-")
+        memory.write(day, at: 8..<10, then: "T")
+        memory.write(secondOfDay / 3600, at: 11..<13, then: ":")
+        memory.write(secondOfDay / 60 % 60, at: 14..<16, then: ":")
+        memory.write(secondOfDay % 60, at: 17..<19, then: ".")
+        memory.write(fraction, at: 20..<26, then: "Z")
     }
 }
 
@@ -75,13 +71,14 @@ extension Int64 {
     }
 }
 
-extension [UInt8] {
-    fileprivate mutating func append(digits count: Int, of value: Int64) {
-        var divisor: Int64 = 1
-        for _ in 1..<count { divisor *= 10 }
-        for _ in 0..<count {
-            self.append(UInt8(ascii: "0") + UInt8(value / divisor % 10))
-            divisor /= 10
+extension UnsafeMutableRawBufferPointer {
+    /// Writes the lowest decimal digits of a value, and what follows them.
+    fileprivate func write(_ value: Int64, at place: Range<Int>, then separator: Unicode.Scalar) {
+        var rest = value
+        for index in place.reversed() {
+            self[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
         }
+        self[place.upperBound] = UInt8(ascii: separator)
     }
 }

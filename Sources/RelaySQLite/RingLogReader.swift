@@ -10,7 +10,7 @@ final class RingLogReader {
     private let newest: SQLiteStatement
 
     /// Payload bytes of a replay's page, beyond which it ends: what one slow subscriber can have in its socket's queue.
-    private static let pageBytes = 256 << 10
+    private static let pageBytes = 128 << 10
     /// How long a read waits for a lock.
     private static let busyTimeout = Duration.seconds(5)
 
@@ -251,8 +251,8 @@ final class RingLogReader {
             gaps.count == window.limit ? gaps.last?.id : nil,
         ]
         var end = cuts.compactMap(\.self).min(by: isBefore)
-        var entries = (events + gaps).sorted { isBefore($0.id, $1.id) }
-        if let end { entries.removeAll { isBefore(end, $0.id) } }
+        var entries = gaps.isEmpty ? events : (events + gaps).sorted { isBefore($0.id, $1.id) }
+        if let end, !gaps.isEmpty { entries.removeAll { isBefore(end, $0.id) } }
         if entries.count > window.limit {
             entries.removeLast(entries.count - window.limit)
             end = entries.last?.id

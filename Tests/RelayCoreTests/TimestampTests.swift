@@ -29,14 +29,13 @@ struct TimestampTests {
     func `it is written as RFC 3339 in UTC`(microseconds: Int64, text: String) {
         let timestamp = Timestamp(microseconds: microseconds)
         #expect(timestamp.description == text)
-        #expect(timestamp.rfc3339 == Array(text.utf8))
     }
 
     @Test func `every day of four centuries follows the one before it`() throws {
         var (year, month, day) = (1970, 1, 1)
         let daysOfMonth = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
         for number in Int64(0)..<146_097 {
-            let text = Timestamp(microseconds: number * 86_400_000_000).rfc3339
+            let text = Array(Timestamp(microseconds: number * 86_400_000_000).description.utf8)
             let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
             func digits(_ range: Range<Int>) -> Int { text[range].reduce(0) { $0 * 10 + Int($1) - 48 } }
             try #require(digits(0..<4) == year && digits(5..<7) == month && digits(8..<10) == day)

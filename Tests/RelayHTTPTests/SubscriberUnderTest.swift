@@ -15,11 +15,12 @@ final class SubscriberUnderTest {
     init() throws {
         self.hub = LoopHub(eventLoop: self.loop, head: 1)
         let decoder = WebSocketFrameDecoder(maxFrameSize: SubscriberHandler.maximumMessageBytes)
+        let observer = RecordingObserver()
         let subscriber = SubscriberHandler(
             subscription: Subscription(channel: "people", kind: .raw, resumePoint: nil),
             hub: self.hub,
-            log: MemoryEventLog(clock: ManualClock().serverClock),
-            observer: RecordingObserver(),
+            pages: ReplayPages(log: MemoryEventLog(clock: ManualClock().serverClock), observer: observer),
+            observer: observer,
             drainWindow: { .zero },
             whenClosed: {}
         )

@@ -34,14 +34,14 @@ struct RingLogDamageTests {
         let (engine, clock, ids) = try await self.damaged(at: 100)
         let test = try await LogUnderTest(engine, clock: clock)
         let before = test.last
-        let page = try await test.log.read("a", after: ids[20], through: before, limit: 256)
+        let page = try await test.log.read("a", after: ids[80], through: before, limit: 256)
         #expect(page.atEnd && page.next == before)
         let gap = try #require(page.entries.first?.gap)
         #expect(page.entries.count == 1)
-        #expect(gap.reason == .damaged && gap.after == ids[20] && gap.before == before.next)
+        #expect(gap.reason == .damaged && gap.after == ids[80] && gap.before == before.next)
 
-        #expect(try await test.log.read("a", after: ids[150], through: before, limit: 256).entries.count == 49)
-        #expect(try await test.log.read("a", after: ids[20], through: ids[90], limit: 256).entries.count == 70)
+        #expect(try await test.log.read("a", after: ids[170], through: before, limit: 256).entries.count == 29)
+        #expect(try await test.log.read("a", after: ids[50], through: ids[80], limit: 256).entries.count == 30)
         try await test.append("a", ["after it"])
         #expect(try await test.texts("a", after: before) == ["after it"])
         await #expect(throws: SQLiteError.self) { try await test.history("a", limit: 200) }

@@ -54,7 +54,7 @@ struct HistoryHandler {
                     query.channel,
                     after: cursor,
                     through: through,
-                    limit: SubscriberHandler.pageLimit
+                    limit: ReplayPages.pageLimit
                 )
                 var piece = ByteBuffer()
                 for entry in page.entries {

@@ -10,6 +10,7 @@ package final class HTTPServer: Sendable {
     private let group: any EventLoopGroup
     private let fanOut: FanOut
     private let router: Router
+    private let pages: ReplayPages
     private let quiescing: ServerQuiescingHelper
     /// Ends with the port.
     private let listening = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
@@ -46,6 +47,7 @@ package final class HTTPServer: Sendable {
             observer: observer,
             clients: ClientCounter(limit: options.maximumClients)
         )
+        self.pages = ReplayPages(log: log, observer: observer)
         self.quiescing = ServerQuiescingHelper(group: fanOut.group)
         self.allConnections = ClientCounter(limit: options.maximumConnections)
     }
@@ -81,7 +83,14 @@ package final class HTTPServer: Sendable {
             }
         do {
             let channel = try await bootstrap.bind(host: self.options.host, port: self.options.port).get()
-            channel.closeFuture.whenComplete { [listening] _ in listening.continuation.finish() }
+            let second = TimeAmount.seconds(1)
+            let expiry = channel.eventLoop.scheduleRepeatedTask(initialDelay: second, delay: second) { [pages] _ in
+                pages.expire(at: .now())
+            }
+            channel.closeFuture.whenComplete { [listening] _ in
+                expiry.cancel()
+                listening.continuation.finish()
+            }
             return channel.localAddress?.port ?? self.options.port
         } catch {
             throw CannotListen(host: self.options.host, port: self.options.port, reason: "\(error)")
@@ -139,7 +148,7 @@ package final class HTTPServer: Sendable {
         return SubscriberHandler(
             subscription: subscription,
             hub: self.fanOut.hub(of: eventLoop),
-            log: router.log,
+            pages: self.pages,
             observer: router.observer,
             drainWindow: { self.drainWindow },
             whenClosed: { router.left(subscription.channel) }

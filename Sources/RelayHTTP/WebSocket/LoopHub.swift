@@ -30,8 +30,13 @@ package final class LoopHub {
 
     package var head: EventID { self.machine.head }
 
-    /// How far the log can be read.
-    var readableThrough: EventID { self.machine.readableThrough }
+    /// What of the log can be read.
+    var readableRange: ReplayPages.ReadableRange {
+        ReplayPages.ReadableRange(
+            evictedThrough: self.machine.evictedThrough,
+            through: self.machine.readableThrough
+        )
+    }
 
     package func position(of cursor: EventID) -> HubPosition { self.machine.position(of: cursor) }
 

@@ -9,8 +9,6 @@ package final class SubscriberHandler: ChannelInboundHandler {
     package typealias InboundIn = WebSocketFrame
     package typealias OutboundOut = ByteBuffer
 
-    /// Entries of a replay's page at the most; its bytes are bounded by the log.
-    package static let pageLimit = 256
     /// Bytes of one message from the client, which is read and ignored.
     package static let maximumMessageBytes = 64 << 10
     /// How long a peer has to answer a close before the connection is cut.
@@ -24,7 +22,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
     private(set) var pingRound = 0
 
     private let hub: LoopHub
-    private let log: any EventLog
+    private let pages: ReplayPages
     private let observer: any Observer
     private let resumePoint: ResumePoint?
     private let drainWindow: () -> TimeAmount
@@ -48,7 +46,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
     package init(
         subscription: Subscription,
         hub: LoopHub,
-        log: any EventLog,
+        pages: ReplayPages,
         observer: any Observer,
         drainWindow: @escaping () -> TimeAmount,
         whenClosed: @escaping @Sendable () -> Void
@@ -56,7 +54,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
         self.channelName = subscription.channel
         self.kind = subscription.kind
         self.hub = hub
-        self.log = log
+        self.pages = pages
         self.observer = observer
         self.resumePoint = subscription.resumePoint
         self.drainWindow = drainWindow
@@ -103,9 +101,12 @@ package final class SubscriberHandler: ChannelInboundHandler {
                 self.write(batch.frames(of: self.channelName, self.kind).after(after))
                 self.machine.sent(through: last)
             case .readPage(let after):
-                context.flush()
-                self.readPage(after: after)
-                return
+                guard let page = self.keptPage(after: after) else {
+                    context.flush()
+                    return self.readPage(after: after, context)
+                }
+                _ = self.machine.pageRead()
+                self.send(page, after: after)
             case .tellLost(let after, let through):
                 if self.kind == .raw { return self.closeFallenBehind() }
                 let gap = Gap(
@@ -128,37 +129,42 @@ package final class SubscriberHandler: ChannelInboundHandler {
 
     private func writeLive() {
         var json = ByteBuffer()
-        json.writeJSON(.live(id: self.hub.head, logID: self.log.identity.logID))
+        json.writeJSON(.live(id: self.hub.head, logID: self.pages.log.identity.logID))
         var frame = ByteBuffer()
         frame.writeWebSocketFrame(.text, json.readableBytesView)
         self.write(frame)
     }
 
-    private func readPage(after: EventID) {
-        guard let context = self.context else { return }
-        let (log, channel, through) = (self.log, self.channelName, self.hub.readableThrough)
-        context.eventLoop.makeFutureWithTask {
-            try await log.read(channel, after: after, through: through, limit: Self.pageLimit)
-        }.assumeIsolated().whenComplete { self.pageRead($0) }
+    private var stream: ReplayPages.Stream { ReplayPages.Stream(channel: self.channelName, kind: self.kind) }
+
+    private func keptPage(after: EventID) -> ReplayPage? {
+        self.pages.kept(self.stream, after: after, self.hub.readableRange)
     }
 
-    private func pageRead(_ result: Result<LogPage, any Error>) {
+    private func readPage(after: EventID, _ context: ChannelHandlerContext) {
+        self.pages.page(self.stream, after: after, self.hub.readableRange, on: context.eventLoop)
+            .assumeIsolated().whenComplete { self.pageRead($0, after: after) }
+    }
+
+    private func pageRead(_ result: Result<ReplayPage, any Error>, after: EventID) {
         guard self.machine.pageRead() else { return }
         switch result {
         case .success(let page):
-            if page.entries.contains(where: { $0.gapReason == .damaged }) {
-                self.observer.observe(.requestFailed(reason: "the log's file is damaged, events can't be read"))
-            }
-            if self.kind == .raw && page.entries.contains(where: \.isLoss) { return self.closeFallenBehind() }
-            self.write(
-                EncodedFrames(page.entries, channel: self.channelName, kind: self.kind).buffer
-            )
-            self.machine.sent(through: page.next)
+            self.send(page, after: after)
             self.proceed()
-        case .failure(let error):
-            self.observer.observe(.requestFailed(reason: "\(error)"))
+        case .failure:
             self.close(.internalError, reason: "the log can't be read")
         }
+    }
+
+    private func send(_ page: ReplayPage, after: EventID) {
+        let range = self.hub.readableRange
+        // It may have been read for a loop that is ahead of this one.
+        let through = min(page.through, range.through)
+        if self.kind == .raw && page.hasLoss(after: after, through: through) { return self.closeFallenBehind() }
+        self.write(page.frames(after: after, through: through))
+        self.machine.sent(through: through)
+        if case .replaying = self.machine.phase { self.pages.taken(page, of: self.stream, range) }
     }
 
     /// A raw stream can't carry a gap.
@@ -318,19 +324,5 @@ package final class SubscriberHandler: ChannelInboundHandler {
         context.eventLoop.assumeIsolated().scheduleTask(in: delay) {
             self.close(.goingAway, reason: "shutting down, come back")
         }
-    }
-}
-
-extension LogEntry {
-    /// Events that were in the log's care and that the subscriber was too late for.
-    fileprivate var isLoss: Bool {
-        switch self.gapReason {
-        case .evicted, .unlogged, .damaged: true
-        case .disconnected, .restarted, .unrecorded, .ahead, .replaced, nil: false
-        }
-    }
-
-    fileprivate var gapReason: Gap.Reason? {
-        if case .gap(let gap) = self { gap.reason } else { nil }
     }
 }

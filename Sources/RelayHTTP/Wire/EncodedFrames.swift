@@ -21,15 +21,12 @@ package struct EncodedFrames: Sendable {
         kind: FrameKind
     ) {
         var buffer = ByteBuffer()
-        var scratch = ByteBuffer()
         for entry in entries {
-            scratch.clear()
             switch (kind, entry) {
-            case (.raw, .event(let event)): scratch.writeBytes(event.payload.repaired)
+            case (.raw, .event(let event)): buffer.writeWebSocketFrame(.text, event.payload.repaired)
             case (.raw, .gap): continue
-            case (.enveloped, _): scratch.writeJSON(WireMessage(entry, channel: channel))
+            case (.enveloped, _): buffer.writeFrame(WireMessage(entry, channel: channel))
             }
-            buffer.writeWebSocketFrame(.text, scratch.readableBytesView)
             self.frames.append((entry.id, buffer.writerIndex))
         }
         self.buffer = buffer
@@ -43,9 +40,30 @@ package struct EncodedFrames: Sendable {
 
     package var isEmpty: Bool { self.frames.isEmpty }
 
+    /// About the memory that they take.
+    var bytes: Int { self.buffer.readableBytes + self.frames.count * MemoryLayout<(EventID, Int)>.size }
+
     /// The frames of entries after `id`, sharing the same bytes.
     package func after(_ id: EventID) -> ByteBuffer {
-        guard let last = self.frames.last(where: { $0.id <= id }) else { return self.buffer }
-        return self.buffer.getSlice(at: last.end, length: self.buffer.writerIndex - last.end) ?? ByteBuffer()
+        self.slice(from: self.end(through: id), to: self.buffer.writerIndex)
+    }
+
+    /// The frames of entries with ids in `after < id ≤ through`, sharing the same bytes.
+    func between(_ after: EventID, _ through: EventID) -> ByteBuffer {
+        self.slice(from: self.end(through: after), to: self.end(through: through))
+    }
+
+    /// Where the frames of entries up to `id` end.
+    private func end(through id: EventID) -> Int {
+        var (low, high) = (0, self.frames.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if self.frames[middle].id <= id { low = middle + 1 } else { high = middle }
+        }
+        return low == 0 ? 0 : self.frames[low - 1].end
+    }
+
+    private func slice(from start: Int, to end: Int) -> ByteBuffer {
+        self.buffer.getSlice(at: start, length: end - start) ?? ByteBuffer()
     }
 }

@@ -2,20 +2,29 @@ package import NIOCore
 
 extension ByteBuffer {
     /// Writes an unfragmented frame as a server sends it, unmasked (RFC 6455, section 5.2).
-    package mutating func writeWebSocketFrame(_ opcode: WebSocketOpcode, _ payload: ByteBufferView) {
-        let final: UInt8 = 0x80
-        self.writeInteger(final | UInt8(opcode.rawCode))
-        switch payload.count {
-        case 0..<126:
-            self.writeInteger(UInt8(payload.count))
-        case 126...Int(UInt16.max):
-            self.writeInteger(UInt8(126))
-            self.writeInteger(UInt16(payload.count))
-        default:
-            self.writeInteger(UInt8(127))
-            self.writeInteger(UInt64(payload.count))
+    package mutating func writeWebSocketFrame(_ opcode: WebSocketOpcode, _ payload: some Collection<UInt8>) {
+        let header = WebSocketFrameHeader(opcode, payloadBytes: payload.count)
+        self.writeWithUnsafeMutableBytes(minimumWritableBytes: header.bytes) {
+            header.write(to: $0)
+            return header.bytes
         }
         self.writeBytes(payload)
+    }
+
+    /// Writes JSON as a text frame. Its length is known only afterwards, so the header comes last.
+    mutating func writeTextFrame(maximumBytes: Int, _ write: (inout JSONWriter) -> Void) {
+        let reserved = WebSocketFrameHeader(.text, payloadBytes: maximumBytes).bytes
+        self.writeWithUnsafeMutableBytes(minimumWritableBytes: reserved + maximumBytes) { memory in
+            var json = JSONWriter(UnsafeMutableRawBufferPointer(rebasing: memory[reserved...]))
+            write(&json)
+            let header = WebSocketFrameHeader(.text, payloadBytes: json.count)
+            if header.bytes < reserved {
+                UnsafeMutableRawBufferPointer(rebasing: memory[header.bytes..<header.bytes + json.count])
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[reserved..<reserved + json.count]))
+            }
+            header.write(to: memory)
+            return header.bytes + json.count
+        }
     }
 
     package enum WebSocketOpcode: Sendable {
@@ -47,6 +56,40 @@ extension ByteBuffer {
         }
         payload.writeString(text)
         self.writeWebSocketFrame(.close, payload.readableBytesView)
+    }
+}
+
+/// The header of an unfragmented, unmasked frame.
+private struct WebSocketFrameHeader {
+    let opcode: ByteBuffer.WebSocketOpcode
+    let payloadBytes: Int
+
+    init(_ opcode: ByteBuffer.WebSocketOpcode, payloadBytes: Int) {
+        self.opcode = opcode
+        self.payloadBytes = payloadBytes
+    }
+
+    var bytes: Int {
+        switch self.payloadBytes {
+        case 0..<126: 2
+        case 126...Int(UInt16.max): 4
+        default: 10
+        }
+    }
+
+    func write(to memory: UnsafeMutableRawBufferPointer) {
+        let final: UInt8 = 0x80
+        memory[0] = final | UInt8(self.opcode.rawCode)
+        switch self.payloadBytes {
+        case 0..<126:
+            memory[1] = UInt8(self.payloadBytes)
+        case 126...Int(UInt16.max):
+            memory[1] = 126
+            memory.storeBytes(of: UInt16(self.payloadBytes).bigEndian, toByteOffset: 2, as: UInt16.self)
+        default:
+            memory[1] = 127
+            memory.storeBytes(of: UInt64(self.payloadBytes).bigEndian, toByteOffset: 2, as: UInt64.self)
+        }
     }
 }
 

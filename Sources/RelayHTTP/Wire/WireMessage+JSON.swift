@@ -19,57 +19,71 @@ extension WireMessage {
     }
 }
 
-extension ByteBuffer {
-    /// Writes the message as one JSON object, its fields in the documented order, without white space.
-    package mutating func writeJSON(_ message: WireMessage) {
-        switch message {
+extension WireMessage {
+    /// What the JSON of the message can take at the most.
+    fileprivate var maximumBytes: Int {
+        // All names of fields, numbers, times and reasons together.
+        let fixed = 256
+        switch self {
         case .event(let event):
-            self.writeStaticString(#"{"type":"event","id":"#)
-            self.writeJSONNumber(event.id.rawValue)
-            self.writeStaticString(#","channel":"#)
-            self.writeJSONString(event.channel.text)
-            self.writeStaticString(#","time":""#)
-            self.writeBytes(event.time.rfc3339)
-            self.writeStaticString(#"","payload":"#)
-            self.writeJSONString(event.payload.repaired)
-            if !event.payload.isValidUTF8 {
-                // JSON text can't hold these bytes, so they come along in full.
-                self.writeStaticString(#","payload_base64":""#)
-                self.writeBase64(event.payload.bytes)
-                self.writeStaticString(#"""#)
-            }
-        case .gap(let gap, let channel):
-            self.writeStaticString(#"{"type":"gap","id":"#)
-            self.writeJSONNumber(gap.id.rawValue)
-            self.writeStaticString(#","channel":"#)
-            self.writeJSONString(channel.text)
-            self.writeStaticString(#","after":"#)
-            self.writeJSONNumber(gap.after.rawValue)
-            self.writeStaticString(#","before":"#)
-            self.writeJSONNumber(gap.before.rawValue)
-            self.writeStaticString(#","lost":"#)
-            self.writeJSON(number: gap.lost.map(Int64.init))
-            self.writeStaticString(#","reason":"#)
-            self.writeJSONString(gap.reason.rawValue)
-        case .live(let id, let logID):
-            self.writeStaticString(#"{"type":"live","id":"#)
-            self.writeJSONNumber(id.rawValue)
-            self.writeStaticString(#","log":"#)
-            self.writeJSONString(logID)
+            let payload = JSONWriter.maximumBytes(ofString: event.payload.repaired.count)
+            let bytes = event.payload.isValidUTF8 ? 0 : JSONWriter.maximumBytes(ofBase64: event.payload.bytes.count)
+            return fixed + JSONWriter.maximumBytes(ofString: ChannelName.maximumBytes) + payload + bytes
+        case .gap:
+            return fixed + JSONWriter.maximumBytes(ofString: ChannelName.maximumBytes)
+        case .live(_, let logID):
+            return fixed + JSONWriter.maximumBytes(ofString: logID.utf8.count)
         }
-        self.writeStaticString("}")
     }
 
-    /// RFC 4648, section 4.
-    private mutating func writeBase64(_ bytes: [UInt8]) {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            let bits = group.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } << UInt32(8 * (3 - group.count))
-            for place in 0..<4 {
-                let sextet = Int(bits >> UInt32(18 - 6 * place)) & 0x3f
-                self.writeInteger(place <= group.count ? alphabet[sextet] : UInt8(ascii: "="))
+    /// Writes the message as one JSON object, its fields in the documented order, without white space.
+    fileprivate func write(to json: inout JSONWriter) {
+        switch self {
+        case .event(let event):
+            json.write(#"{"type":"event","id":"#)
+            json.write(event.id.rawValue)
+            json.write(#","channel":"#)
+            json.writeString(event.channel.text)
+            json.write(#","time":""#)
+            json.write(event.time)
+            json.write(#"","payload":"#)
+            json.writeString(event.payload.repaired)
+            if !event.payload.isValidUTF8 {
+                // JSON text can't hold these bytes, so they come along in full.
+                json.write(#","payload_base64":"#)
+                json.writeBase64(event.payload.bytes)
             }
+        case .gap(let gap, let channel):
+            json.write(#"{"type":"gap","id":"#)
+            json.write(gap.id.rawValue)
+            json.write(#","channel":"#)
+            json.writeString(channel.text)
+            json.write(#","after":"#)
+            json.write(gap.after.rawValue)
+            json.write(#","before":"#)
+            json.write(gap.before.rawValue)
+            json.write(#","lost":"#)
+            if let lost = gap.lost { json.write(Int64(lost)) } else { json.write("null") }
+            json.write(#","reason":"#)
+            json.writeString(gap.reason.rawValue)
+        case .live(let id, let logID):
+            json.write(#"{"type":"live","id":"#)
+            json.write(id.rawValue)
+            json.write(#","log":"#)
+            json.writeString(logID)
         }
+        json.write("}")
+    }
+}
+
+extension ByteBuffer {
+    /// Writes the message as one JSON object.
+    package mutating func writeJSON(_ message: WireMessage) {
+        self.writeJSON(maximumBytes: message.maximumBytes) { message.write(to: &$0) }
+    }
+
+    /// Writes the message as one JSON object in a text frame.
+    package mutating func writeFrame(_ message: WireMessage) {
+        self.writeTextFrame(maximumBytes: message.maximumBytes) { message.write(to: &$0) }
     }
 }

@@ -1,0 +1,78 @@
+package import NIOCore
+package import RelayCore
+
+/// A page of the log as ready frames, for all subscribers of a channel and kind whose cursors lie in it.
+package struct ReplayPage: Sendable {
+    /// It was read for this cursor.
+    package let after: EventID
+    /// The cursor behind it.
+    package let through: EventID
+    /// More was asked for than it holds.
+    package let hasMore: Bool
+    /// For a cursor from here on it holds all that the log has, up to its end.
+    private let holdsAfter: EventID
+    /// Gaps that a raw stream can't carry.
+    private let losses: [EventID]
+    package let isDamaged: Bool
+    private let frames: EncodedFrames
+
+    package init(_ page: LogPage, after: EventID, channel: ChannelName, kind: FrameKind) {
+        self.after = after
+        self.through = page.next
+        self.hasMore = !page.atEnd
+        if case .gap(let gap) = page.entries.first, gap.reason == .evicted {
+            self.holdsAfter = gap.id
+        } else {
+            self.holdsAfter = after
+        }
+        self.losses = page.entries.filter(\.isLoss).map(\.id)
+        self.isDamaged = page.entries.contains { $0.gapReason == .damaged }
+        self.frames = EncodedFrames(page.entries, channel: channel, kind: kind)
+    }
+
+    /// About the memory that it takes.
+    package var bytes: Int { self.frames.bytes }
+
+    /// Whether it is what the log would give for this cursor, as far as it can be read up to `readable`.
+    ///
+    /// What it says at its beginning (what was evicted; what a cursor that has seen nothing is not told) depends on the
+    /// cursor it was read for. What follows doesn't.
+    package func serves(_ cursor: EventID, through readable: EventID) -> Bool {
+        // A gap at its beginning can't be cut.
+        if cursor == self.after { return self.holdsAfter <= readable }
+        return self.holdsAfter > .zero && self.holdsAfter <= cursor && cursor < self.through && !self.isDamaged
+    }
+
+    /// The same, when events up to `evictedThrough` may be gone from the log by now: it doesn't give them either.
+    package func serves(_ cursor: EventID, through readable: EventID, evictedThrough: EventID) -> Bool {
+        self.serves(cursor, through: readable) && max(cursor, self.holdsAfter) >= evictedThrough
+    }
+
+    /// Whether it goes on where a page ends at its beginning. One that begins among what was evicted doesn't: all of that
+    /// is one gap.
+    package func continues(_ evictedThrough: EventID) -> Bool {
+        self.holdsAfter == self.after && self.after >= evictedThrough
+    }
+
+    package func hasLoss(after: EventID, through: EventID) -> Bool {
+        self.losses.contains { after < $0 && $0 <= through }
+    }
+
+    package func frames(after: EventID, through: EventID) -> ByteBuffer {
+        self.frames.between(after, through)
+    }
+}
+
+extension LogEntry {
+    /// Events that were in the log's care and that the subscriber was too late for.
+    fileprivate var isLoss: Bool {
+        switch self.gapReason {
+        case .evicted, .unlogged, .damaged: true
+        case .disconnected, .restarted, .unrecorded, .ahead, .replaced, nil: false
+        }
+    }
+
+    fileprivate var gapReason: Gap.Reason? {
+        if case .gap(let gap) = self { gap.reason } else { nil }
+    }
+}

@@ -1,0 +1,206 @@
+package import NIOCore
+package import RelayCore
+
+/// Who waits for which page of the log, and which pages are kept for those who come next.
+///
+/// Subscribers that replay the same range read it once, wherever in it each of them begins. Of each stream at most one
+/// page is being read at a time. Who finds no page waits; a page that arrives serves everybody whose cursor lies in it,
+/// and the next is read for the next cursor above, from the top on for the lowest, like a lift. So nobody waits for
+/// longer than all others of the stream take, and a storm of reconnects reads its range about once.
+///
+/// What the log holds up to an id never changes but by eviction, so a page stays right until then.
+package struct ReplayPagesStateMachine<Waiter> {
+    package struct Stream: Hashable, Sendable {
+        package let channel: ChannelName
+        package let kind: FrameKind
+
+        package init(channel: ChannelName, kind: FrameKind) {
+            self.channel = channel
+            self.kind = kind
+        }
+    }
+
+    /// What of the log can be read, as an event loop knows it.
+    package struct ReadableRange: Sendable {
+        /// Events up to this id may be gone.
+        package let evictedThrough: EventID
+        package let through: EventID
+
+        package init(evictedThrough: EventID, through: EventID) {
+            self.evictedThrough = evictedThrough
+            self.through = through
+        }
+    }
+
+    /// A page to be read from the log; `pageRead` or `readFailed` is to follow.
+    package struct Read: Equatable, Sendable {
+        package let stream: Stream
+        package let after: EventID
+        package let through: EventID
+    }
+
+    private struct Waiting {
+        let cursor: EventID
+        let range: ReadableRange
+        let waiter: Waiter
+    }
+
+    private struct StreamState {
+        /// By `after`.
+        var pages: [ReplayPage] = []
+        var reading: EventID?
+        var waiting: [Waiting] = []
+
+        var isIdle: Bool { self.pages.isEmpty && self.reading == nil && self.waiting.isEmpty }
+
+        /// The place of the first page that begins after `id`.
+        func place(after id: EventID) -> Int {
+            var (low, high) = (0, self.pages.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if self.pages[middle].after <= id { low = middle + 1 } else { high = middle }
+            }
+            return low
+        }
+
+        func page(for cursor: EventID, _ range: ReadableRange) -> ReplayPage? {
+            let place = self.place(after: cursor)
+            guard place > 0 else { return nil }
+            let page = self.pages[place - 1]
+            let isRight = page.serves(cursor, through: range.through, evictedThrough: range.evictedThrough)
+            return isRight ? page : nil
+        }
+    }
+
+    private var streams: [Stream: StreamState] = [:]
+    /// The pages of all streams, oldest first.
+    private var kept: [(stream: Stream, after: EventID, bytes: Int, until: NIODeadline)] = []
+    private var keptBytes = 0
+    private let capacity: Int
+    private let lifetime: TimeAmount
+
+    /// What a page costs beside its frames.
+    private static var pageOverhead: Int { 512 }
+
+    /// - Parameters:
+    ///   - capacity: bytes of pages that are kept.
+    ///   - lifetime: how long a page is kept.
+    package init(capacity: Int, lifetime: TimeAmount) {
+        self.capacity = capacity
+        self.lifetime = lifetime
+    }
+
+    // MARK: - Subscribers
+
+    /// The page that is kept for a cursor.
+    package func page(of stream: Stream, after cursor: EventID, _ range: ReadableRange) -> ReplayPage? {
+        self.streams[stream]?.page(for: cursor, range)
+    }
+
+    /// Somebody found no page.
+    package mutating func wait(
+        for stream: Stream,
+        after cursor: EventID,
+        _ range: ReadableRange,
+        _ waiter: Waiter
+    ) -> Read? {
+        self.streams[stream, default: StreamState()].waiting.append(
+            Waiting(cursor: cursor, range: range, waiter: waiter)
+        )
+        return self.nextRead(of: stream, from: cursor)
+    }
+
+    /// Somebody who reads fast took a page: the next one is read while this one is being sent, if nothing else is to do.
+    package mutating func taken(_ page: ReplayPage, of stream: Stream, _ range: ReadableRange) -> Read? {
+        guard page.hasMore, page.through < range.through else { return nil }
+        let state = self.streams[stream, default: StreamState()]
+        guard state.reading == nil, state.page(for: page.through, range) == nil else { return nil }
+        return self.read(stream, after: page.through, range)
+    }
+
+    // MARK: - The log
+
+    /// - Returns: whom the page serves, and what to read next.
+    package mutating func pageRead(
+        _ page: ReplayPage,
+        of stream: Stream,
+        at now: NIODeadline
+    ) -> (served: [Waiter], next: Read?) {
+        var served: [Waiter] = []
+        self.streams[stream]?.reading = nil
+        self.streams[stream]?.waiting.removeAll {
+            guard page.serves($0.cursor, through: $0.range.through) else { return false }
+            served.append($0.waiter)
+            return true
+        }
+        if !page.isDamaged { self.keep(page, of: stream, at: now) }
+        let next = self.nextRead(of: stream, from: page.through)
+        self.forgetIfIdle(stream)
+        return (served, next)
+    }
+
+    /// - Returns: who waited for just this, and what to read next.
+    package mutating func readFailed(of stream: Stream) -> (failed: [Waiter], next: Read?) {
+        guard let after = self.streams[stream]?.reading else { return ([], nil) }
+        var failed: [Waiter] = []
+        self.streams[stream]?.reading = nil
+        self.streams[stream]?.waiting.removeAll {
+            if $0.cursor == after { failed.append($0.waiter) }
+            return $0.cursor == after
+        }
+        let next = self.nextRead(of: stream, from: after)
+        self.forgetIfIdle(stream)
+        return (failed, next)
+    }
+
+    private mutating func nextRead(of stream: Stream, from place: EventID) -> Read? {
+        guard let state = self.streams[stream], state.reading == nil else { return nil }
+        let above = state.waiting.filter { $0.cursor >= place }
+        guard let next = (above.isEmpty ? state.waiting : above).min(by: { $0.cursor < $1.cursor }) else { return nil }
+        return self.read(stream, after: next.cursor, next.range)
+    }
+
+    /// Up to where a page is there already.
+    private mutating func read(_ stream: Stream, after: EventID, _ range: ReadableRange) -> Read {
+        self.streams[stream, default: StreamState()].reading = after
+        let next = self.streams[stream]?.pages.first { after < $0.after && $0.continues(range.evictedThrough) }
+        return Read(stream: stream, after: after, through: min(range.through, next?.after ?? range.through))
+    }
+
+    // MARK: - What is kept
+
+    private mutating func keep(_ page: ReplayPage, of stream: Stream, at now: NIODeadline) {
+        let place = self.streams[stream, default: StreamState()].place(after: page.after)
+        // A page whose beginning was evicted meanwhile may have been read again.
+        if place > 0, self.streams[stream]?.pages[place - 1].after == page.after {
+            self.streams[stream]?.pages[place - 1] = page
+        } else {
+            self.streams[stream]?.pages.insert(page, at: place)
+        }
+        let bytes = page.bytes + Self.pageOverhead
+        self.kept.append((stream, page.after, bytes, now + self.lifetime))
+        self.keptBytes += bytes
+        self.expire(at: now)
+    }
+
+    /// Lets go of what is too old or too much. To be called each second while anybody is connected.
+    package mutating func expire(at now: NIODeadline) {
+        var count = 0
+        while count < self.kept.count, self.keptBytes > self.capacity || self.kept[count].until <= now {
+            let (stream, after, bytes, _) = self.kept[count]
+            self.keptBytes -= bytes
+            count += 1
+            if let place = self.streams[stream]?.place(after: after), place > 0,
+                self.streams[stream]?.pages[place - 1].after == after
+            {
+                self.streams[stream]?.pages.remove(at: place - 1)
+            }
+            self.forgetIfIdle(stream)
+        }
+        self.kept.removeFirst(count)
+    }
+
+    private mutating func forgetIfIdle(_ stream: Stream) {
+        if self.streams[stream]?.isIdle == true { self.streams[stream] = nil }
+    }
+}
