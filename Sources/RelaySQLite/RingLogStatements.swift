@@ -4,14 +4,23 @@ import RelayCore
 final class RingLogStatements {
     private let connection: SQLiteConnection
     private let insertEvent: SQLiteStatement
+    /// Inserts `rowsAtOnce` of them.
+    private let insertEvents: SQLiteStatement
     private let insertGap: SQLiteStatement
     private let insertChannel: SQLiteStatement
     private let updateMark: SQLiteStatement
 
+    /// Rows of one statement: it finds the end of the tables once for all of them.
+    private static let rowsAtOnce = 32
+    private static let columnsOfEvent = 5
+
     init(_ connection: SQLiteConnection) throws {
         self.connection = connection
-        self.insertEvent = try connection.prepare(
-            "INSERT INTO event (id, channel_id, ahead, bytes, payload) VALUES (?1, ?2, ?3, ?4, ?5)"
+        let insertEvent = "INSERT INTO event (id, channel_id, ahead, bytes, payload) VALUES "
+        let row = "(?, ?, ?, ?, ?)"
+        self.insertEvent = try connection.prepare(insertEvent + row)
+        self.insertEvents = try connection.prepare(
+            insertEvent + Array(repeating: row, count: Self.rowsAtOnce).joined(separator: ", ")
         )
         self.insertGap = try connection.prepare(
             "INSERT INTO gap (id, channel_id, after_id, ahead, reason) VALUES (?1, ?2, ?3, ?4, ?5)"
@@ -20,17 +29,17 @@ final class RingLogStatements {
         self.updateMark = try connection.prepare("UPDATE meta SET high_water = ?1, clean = ?2")
     }
 
-    func insert(_ event: Event, channel: Int64) throws {
-        try self.insertEvent.run {
-            $0.bind(1, event.id)
-            $0.bind(2, channel)
-            $0.bind(3, event.id.rawValue - event.time.microseconds)
-            $0.bind(4, Int64(event.payload.bytes.count))
-            if event.payload.isValidUTF8 {
-                $0.bind(5, text: event.payload.bytes)
-            } else {
-                $0.bind(5, blob: event.payload.bytes)
+    func insert(_ events: [EventRow]) throws {
+        var rest = events[...]
+        while !rest.isEmpty {
+            let isMany = rest.count >= Self.rowsAtOnce
+            let rows = rest.prefix(isMany ? Self.rowsAtOnce : 1)
+            try (isMany ? self.insertEvents : self.insertEvent).run { statement in
+                for (index, row) in rows.enumerated() {
+                    row.bind(to: statement, behind: Int32(index * Self.columnsOfEvent))
+                }
             }
+            rest = rest.dropFirst(rows.count)
         }
     }
 
@@ -129,5 +138,25 @@ final class RingLogStatements {
             """
         )
         return names
+    }
+}
+
+/// An event and the row of its channel.
+struct EventRow {
+    let event: Event
+    let channel: Int64
+
+    /// Binds the columns to the parameters after `last`.
+    fileprivate func bind(to statement: SQLiteStatement, behind last: Int32) {
+        let event = self.event
+        statement.bind(last + 1, event.id)
+        statement.bind(last + 2, self.channel)
+        statement.bind(last + 3, event.id.rawValue - event.time.microseconds)
+        statement.bind(last + 4, Int64(event.payload.bytes.count))
+        if event.payload.isValidUTF8 {
+            statement.bind(last + 5, text: event.payload.bytes)
+        } else {
+            statement.bind(last + 5, blob: event.payload.bytes)
+        }
     }
 }

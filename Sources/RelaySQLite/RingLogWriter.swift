@@ -107,16 +107,19 @@ final class RingLogWriter {
 
     /// In the transaction that is under way.
     private func write(_ plan: LogPlan) throws {
+        var rows: [EventRow] = []
+        rows.reserveCapacity(plan.entries.count)
         for entry in plan.entries {
             switch entry {
             case .event(let event):
-                let row = try self.row(of: event.channel)
-                try self.statements.insert(event, channel: row)
-                self.evictor.appended(event, channel: row)
+                let row = EventRow(event: event, channel: try self.row(of: event.channel))
+                rows.append(row)
+                self.evictor.appended(event, channel: row.channel)
             case .gap(let gap):
                 try self.statements.insert(gap, channel: try gap.channel.map(self.row(of:)), now: plan.time)
             }
         }
+        try self.statements.insert(rows)
         for change in plan.changes {
             switch change {
             case .started(let channel, let id):
