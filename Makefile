@@ -70,10 +70,11 @@ fuzz: requirements ## random input to all parsers for MINUTES=30
 	end=$$((SECONDS + 60 * $(MINUTES))); while ((SECONDS < end)); do \
 	    EVENTRELAY_TEST_SIZE=20 swift test --skip-build --disable-xctest --filter RandomInput; done
 
-slow-clients: requirements ## latency of healthy clients with and without 1,000 stalled ones, as a ratio
+# The program as a release.
+slow-clients: requirements release ## latency of healthy clients with and without 1,000 stalled ones, as a ratio
 	swift build --build-tests $(SWIFT_FLAGS)
-	EVENTRELAY_SLOW_CLIENTS=1 swift test --skip-build --disable-xctest --filter SlowClientFigure \
-	    | grep -E '^slow-clients|failed|error'
+	PG_EVENTRELAY=$(CURDIR)/.build/release/$(PROGRAM) EVENTRELAY_SLOW_CLIENTS=1 \
+		swift test --skip-build --disable-xctest --filter SlowClientFigure | grep -E '^slow-clients|failed|error'
 
 # The program as a release, the tests for debugging. EVENTRELAY_TEST_SEED repeats the choice of faults.
 soak: requirements release ## random faults for MINUTES=30, then an audit of everything (docs/testing.md)
