@@ -5,7 +5,8 @@ package struct ChannelRegistry: Sendable {
     private struct Channel {
         /// Named in the configuration, so never idle.
         var isNamed: Bool
-        var isListening: Bool
+        /// The newest id when PostgreSQL was heard to listen; nil while it doesn't.
+        var listeningFrom: EventID?
         var subscribers: Int
         var used: Timestamp
     }
@@ -33,7 +34,7 @@ package struct ChannelRegistry: Sendable {
     /// - Returns: all channels to listen to, by name.
     package mutating func started(recorded: [ChannelName], at now: Timestamp) -> [ChannelName] {
         func channel(isNamed: Bool) -> Channel {
-            Channel(isNamed: isNamed, isListening: false, subscribers: 0, used: now)
+            Channel(isNamed: isNamed, subscribers: 0, used: now)
         }
         for name in self.allowed.compactMap(\.literal) { self.channels[name] = channel(isNamed: true) }
         for name in recorded where self.channels[name] == nil {
@@ -58,12 +59,22 @@ package struct ChannelRegistry: Sendable {
             guard self.channels.count < self.maximumChannels else {
                 return .refuse(.tooManyChannels(limit: self.maximumChannels))
             }
-            self.channels[name] = Channel(isNamed: false, isListening: false, subscribers: 1, used: now)
+            self.channels[name] = Channel(isNamed: false, subscribers: 1, used: now)
             return .wait(isNew: true)
         }
         self.channels[name]?.subscribers += 1
         self.channels[name]?.used = now
-        return self.channels[name]?.isListening == true ? .ready : .wait(isNew: false)
+        return self.channels[name]?.listeningFrom == nil ? .wait(isNew: false) : .ready
+    }
+
+    /// The same, for a subscriber that can be let in without asking anybody: `head`, the newest id that its event loop
+    /// has fanned out, lies behind the beginning of the recording.
+    /// - Returns: whether it was. If not, it does not count.
+    package mutating func subscriberCameAtOnce(to name: ChannelName, head: EventID, at now: Timestamp) -> Bool {
+        guard self.isAllowed(name), let from = self.channels[name]?.listeningFrom, from <= head else { return false }
+        self.channels[name]?.subscribers += 1
+        self.channels[name]?.used = now
+        return true
     }
 
     package mutating func subscriberLeft(_ name: ChannelName, at now: Timestamp) {
@@ -71,8 +82,9 @@ package struct ChannelRegistry: Sendable {
         self.channels[name]?.used = now
     }
 
-    package mutating func listening(to name: ChannelName) {
-        self.channels[name]?.isListening = true
+    /// - Parameter last: the newest id of the log.
+    package mutating func listening(to name: ChannelName, from last: EventID) {
+        self.channels[name]?.listeningFrom = last
     }
 
     /// The source can't listen to it: those who wait are refused, and it is forgotten.
@@ -81,7 +93,7 @@ package struct ChannelRegistry: Sendable {
     }
 
     package mutating func disconnected() {
-        for name in self.channels.keys { self.channels[name]?.isListening = false }
+        for name in self.channels.keys { self.channels[name]?.listeningFrom = nil }
     }
 
     package mutating func received(on name: ChannelName, at now: Timestamp) {

@@ -159,7 +159,7 @@ package actor Relay {
         }
         try await self.appendAndPublish(writes)
         self.registry.withLock { registry in
-            for channel in listening { registry.listening(to: channel) }
+            for channel in listening { registry.listening(to: channel, from: self.last) }
             for channel in refused { registry.refused(channel) }
         }
         self.resumeWaiters { channel, _ in listening.contains(channel) || refused.contains(channel) }
@@ -364,6 +364,14 @@ package actor Relay {
             guard self.isRecorded(channel) else { throw .impossible(channel) }
         }
         return self.last
+    }
+
+    /// Lets a subscriber of `channel` in at once, on an event loop whose newest id is `head`, if nobody has to be waited
+    /// for. For a cursor above `head` that is not enough: there `admit` says whether the log has given it.
+    /// - Returns: whether it was let in; if not, `admit` decides.
+    package nonisolated func admitAtOnce(_ channel: ChannelName, head: EventID) -> Bool {
+        let now = self.serverClock.now()
+        return self.registry.withLock { $0.subscriberCameAtOnce(to: channel, head: head, at: now) }
     }
 
     package nonisolated func subscriberLeft(_ channel: ChannelName) {

@@ -40,15 +40,33 @@ struct ChannelRegistryTests {
         var registry = self.registry("*")
         #expect(registry.subscriberCame(to: "x", at: time(0)) == .wait(isNew: true))
         #expect(registry.subscriberCame(to: "x", at: time(0)) == .wait(isNew: false))
-        registry.listening(to: "x")
+        registry.listening(to: "x", from: 1)
         #expect(registry.subscriberCame(to: "x", at: time(0)) == .ready)
+    }
+
+    @Test func `a loop that has seen the recording begin needs not ask`() {
+        var registry = self.registry("x*")
+        #expect(registry.subscriberCameAtOnce(to: "x", head: 100, at: time(0)) == false, "not recorded")
+        _ = registry.subscriberCame(to: "x", at: time(0))
+        #expect(registry.subscriberCameAtOnce(to: "x", head: 100, at: time(0)) == false, "not listened to")
+        registry.listening(to: "x", from: 50)
+        #expect(registry.subscriberCameAtOnce(to: "x", head: 49, at: time(0)) == false, "a loop that is behind")
+        #expect(registry.subscriberCameAtOnce(to: "x", head: 50, at: time(0)) == true)
+        #expect(registry.subscriberCameAtOnce(to: "other", head: 50, at: time(0)) == false, "not allowed")
+        registry.disconnected()
+        #expect(registry.subscriberCameAtOnce(to: "x", head: 100, at: time(0)) == false)
+        // Two have come, in one way and the other; those that were turned away don't count.
+        registry.subscriberLeft("x", at: time(0))
+        #expect(registry.takeIdle(at: time(1_000_000)).isEmpty)
+        registry.subscriberLeft("x", at: time(0))
+        #expect(registry.takeIdle(at: time(1_000_000)) == ["x"])
     }
 
     @Test func `nothing is ready while the source is away`() {
         var registry = self.registry("a", "*")
         _ = registry.started(recorded: [], at: time(0))
         #expect(registry.subscriberCame(to: "a", at: time(0)) == .wait(isNew: false))
-        registry.listening(to: "a")
+        registry.listening(to: "a", from: 1)
         #expect(registry.subscriberCame(to: "a", at: time(0)) == .ready)
         registry.disconnected()
         #expect(registry.subscriberCame(to: "a", at: time(0)) == .wait(isNew: false))
@@ -137,7 +155,7 @@ struct ChannelRegistryTests {
 
     @Test func `reports about channels that were given up change nothing`() {
         var registry = self.registry("*")
-        registry.listening(to: "x")
+        registry.listening(to: "x", from: 1)
         registry.received(on: "x", at: time(0))
         registry.subscriberLeft("x", at: time(0))
         #expect(registry.names == [])

@@ -18,6 +18,18 @@ struct RelayAdmissionTests {
         }
     }
 
+    @Test func `at once is only where the recording's beginning has been fanned out`() async throws {
+        let test = RelayUnderTest()
+        try await test.run {
+            #expect(!test.relay.admitAtOnce("a", head: EventID.limit))
+            let first = test.admit("a")
+            test.source.connect("a")
+            let begun = try await first.head()
+            #expect(!test.relay.admitAtOnce("a", head: EventID(begun.rawValue - 1)))
+            #expect(test.relay.admitAtOnce("a", head: begun))
+        }
+    }
+
     @Test func `a new channel lets in when its recording has begun in the log`() async throws {
         let test = RelayUnderTest()
         try await test.run {

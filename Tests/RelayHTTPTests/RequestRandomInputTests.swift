@@ -142,7 +142,7 @@ enum TestConnection {
         try await channel.testingEventLoop.executeInContext {
             let http = HTTPConnectionHandler.HTTPHandlers()
             let handler = HTTPConnectionHandler(
-                respond: { _ in .response(HTTPResponse(status: .noContent)) },
+                respond: { _ in .answer(.response(HTTPResponse(status: .noContent))) },
                 makeSubscriber: { _ in preconditionFailure("nothing upgrades here") },
                 abandon: { _ in },
                 http: http

@@ -29,7 +29,7 @@ struct WebSocketEcho {
         let http = HTTPConnectionHandler.HTTPHandlers()
         let subscription = Subscription(channel: try ChannelName("echo"), kind: .raw, resumePoint: nil)
         let handler = HTTPConnectionHandler(
-            respond: { _ in .upgrade(subscription) },
+            respond: { _ in .answer(.upgrade(subscription)) },
             makeSubscriber: { _ in EchoHandler(maximumMessageBytes: self.maximumMessageBytes) },
             maximumMessageBytes: self.maximumMessageBytes,
             abandon: { _ in },

@@ -5,30 +5,31 @@ import RelayCore
 struct ListenHandler {
     let router: Router
 
-    func answer(
-        _ head: HTTPRequestHead,
+    func decide(
+        on request: HTTPRequestHead,
         _ target: RequestTarget,
         channel: String,
         from address: ClientAddress,
-        at now: ContinuousClock.Instant
-    ) async throws -> HTTPAnswer {
-        guard head.method == .GET else {
+        at now: ContinuousClock.Instant,
+        head: EventID
+    ) throws -> HTTPDecision {
+        guard request.method == .GET else {
             throw Problem(
                 .methodNotAllowed,
-                "\(head.method) is not for this address: use GET",
+                "\(request.method) is not for this address: use GET",
                 headers: ["Allow": "GET"]
             )
         }
         let channel = try self.router.channel(channel)
         let start = try StartParameter(target)
-        guard head.asksForWebSocket else {
+        guard request.asksForWebSocket else {
             throw Problem(
                 .upgradeRequired,
                 "this is a WebSocket address: connect to it with a WebSocket client, or read /history/{channel}",
                 headers: ["Upgrade": "websocket", "Connection": "upgrade"]
             )
         }
-        guard self.router.cors.allows(head, own: self.router.options.ownHosts(head)) else {
+        guard self.router.cors.allows(request, own: self.router.options.ownHosts(request)) else {
             throw Problem(.forbidden, "pages of this origin may not connect: add it to CORSOrigins")
         }
         try self.router.countNewChannel(channel, from: address, at: now)
@@ -39,12 +40,18 @@ struct ListenHandler {
                 headers: ["Retry-After": "10"]
             )
         }
-        do {
-            let last = try await self.router.relay.admit(channel)
-            return .upgrade(start.subscription(to: channel, identity: self.router.log.identity, last: last))
-        } catch {
-            self.router.clients.leave()
-            throw error
+        let (relay, identity) = (self.router.relay, self.router.log.identity)
+        if start.isKnown(to: head), relay.admitAtOnce(channel, head: head) {
+            return .answer(.upgrade(start.subscription(to: channel, identity: identity, last: head)))
+        }
+        return .work {
+            do {
+                let last = try await relay.admit(channel)
+                return .upgrade(start.subscription(to: channel, identity: identity, last: last))
+            } catch {
+                self.router.clients.leave()
+                throw error
+            }
         }
     }
 }
@@ -77,6 +84,14 @@ enum StartParameter: Equatable {
                 )
             }
             self = .after(id, logID: logID)
+        }
+    }
+
+    /// Whether an event loop whose newest id is `head` can say what it leads to. Another loop may be ahead of it.
+    func isKnown(to head: EventID) -> Bool {
+        switch self {
+        case .raw, .latest: true
+        case .after(let id, _): id <= head
         }
     }
 

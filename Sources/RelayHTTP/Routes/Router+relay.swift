@@ -32,75 +32,79 @@ struct Router: Sendable {
         self.newChannels = options.newChannelsPerMinute.map { NewChannels(NewChannelLimit(perMinute: $0)) }
     }
 
-    /// Never throws: what goes wrong is an answer, too.
-    func answer(
-        _ head: HTTPRequestHead,
+    /// Never throws, nor does its work: what goes wrong is an answer, too.
+    /// - Parameter head: the newest id that the event loop of the connection has fanned out.
+    func decide(
+        on request: HTTPRequestHead,
         from address: ClientAddress,
-        at now: ContinuousClock.Instant
-    ) async -> HTTPAnswer {
-        var response: HTTPResponse
+        at now: ContinuousClock.Instant,
+        head: EventID
+    ) -> HTTPDecision {
         do {
-            switch try await self.route(head, from: address, at: now) {
-            case .upgrade(let subscription): return .upgrade(subscription)
-            case .response(let answer): response = answer
+            switch try self.route(request, from: address, at: now, head: head) {
+            case .answer(let answer):
+                return .answer(self.complete(answer, to: request))
+            case .work(let work):
+                return .work {
+                    do { return self.complete(try await work(), to: request) } catch {
+                        return self.complete(self.answer(to: error), to: request)
+                    }
+                }
             }
-        } catch let problem as Problem {
-            self.observer.observe(.requestRefused(status: Int(problem.status.code), reason: problem.detail))
-            response = problem.response
         } catch {
-            self.observer.observe(.requestFailed(reason: "\(error)"))
-            response =
-                Problem(.serviceUnavailable, "the relay can't answer now: its log says why. Come back later").response
+            return .answer(self.complete(self.answer(to: error), to: request))
         }
-        self.cors.apply(to: &response.headers, of: head)
+    }
+
+    private func complete(_ answer: HTTPAnswer, to request: HTTPRequestHead) -> HTTPAnswer {
+        guard case .response(var response) = answer else { return answer }
+        self.cors.apply(to: &response.headers, of: request)
         response.headers.add(name: "X-Content-Type-Options", value: "nosniff")
         return .response(response)
     }
 
+    private func answer(to error: any Error) -> HTTPAnswer {
+        guard let problem = Problem(refusing: error) else {
+            self.observer.observe(.requestFailed(reason: "\(error)"))
+            return .response(
+                Problem(.serviceUnavailable, "the relay can't answer now: its log says why. Come back later").response
+            )
+        }
+        self.observer.observe(.requestRefused(status: Int(problem.status.code), reason: problem.detail))
+        return .response(problem.response)
+    }
+
     private func route(
-        _ head: HTTPRequestHead,
+        _ request: HTTPRequestHead,
         from address: ClientAddress,
-        at now: ContinuousClock.Instant
-    ) async throws -> HTTPAnswer {
-        let target: RequestTarget
-        do { target = try RequestTarget(uri: head.uri) } catch { throw Problem(.badRequest, "\(error)") }
+        at now: ContinuousClock.Instant,
+        head: EventID
+    ) throws -> HTTPDecision {
+        let target = try RequestTarget(uri: request.uri)
         guard let path = self.options.pathBelowBase(target.segments) else { throw Self.notFound }
-        do {
-            // Without the slash the page's relative links would lead above the base.
-            if path.isEmpty { return .response(self.redirectToBase) }
-            switch (path.first ?? "", path.count) {
-            case ("", 1), ("index.html", 1):
-                return try self.get(head) { self.viewer.page(head, channels: self.relay.recordedChannels) }
-            case ("health", 1):
-                return try self.get(head) { HealthHandler(router: self).response() }
-            case ("listen", 2):
-                let listen = ListenHandler(router: self)
-                return try await listen.answer(head, target, channel: path[1], from: address, at: now)
-            case ("history", 2):
-                let history = HistoryHandler(router: self)
-                if let preflight = try self.allow(head) { return .response(preflight) }
-                return .response(try await history.response(head, target, channel: path[1]))
-            case (let name, 1) where self.viewer.has(name):
-                return try self.get(head) { self.viewer.file(name) }
-            default:
-                throw Self.notFound
-            }
-        } catch let error as BadParameter {
-            throw Problem(.badRequest, "\(error)")
-        } catch let error as InvalidChannelName {
-            throw Problem(.badRequest, "\(error)")
-        } catch let error as ChannelRefusal {
-            switch error {
-            case .notAllowed: throw Problem(.forbidden, "\(error)")
-            case .impossible: throw Problem(.badRequest, "\(error)")
-            case .tooManyChannels: throw Problem(.serviceUnavailable, "\(error)", headers: ["Retry-After": "60"])
-            }
+        // Without the slash the page's relative links would lead above the base.
+        if path.isEmpty { return .answer(.response(self.redirectToBase)) }
+        switch (path.first ?? "", path.count) {
+        case ("", 1), ("index.html", 1):
+            return try self.get(request) { self.viewer.page(request, channels: self.relay.recordedChannels) }
+        case ("health", 1):
+            return try self.get(request) { HealthHandler(router: self).response() }
+        case ("listen", 2):
+            let listen = ListenHandler(router: self)
+            return try listen.decide(on: request, target, channel: path[1], from: address, at: now, head: head)
+        case ("history", 2):
+            let history = HistoryHandler(router: self)
+            if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
+            return .work { .response(try await history.response(request, target, channel: path[1])) }
+        case (let name, 1) where self.viewer.has(name):
+            return try self.get(request) { self.viewer.file(name) }
+        default:
+            throw Self.notFound
         }
     }
 
-    private func get(_ head: HTTPRequestHead, _ response: () -> HTTPResponse) throws -> HTTPAnswer {
-        if let preflight = try self.allow(head) { return .response(preflight) }
-        return .response(response())
+    private func get(_ head: HTTPRequestHead, _ response: () -> HTTPResponse) throws -> HTTPDecision {
+        .answer(.response(try self.allow(head) ?? response()))
     }
 
     /// Lets GET and HEAD pass and answers OPTIONS.
@@ -161,5 +165,24 @@ struct Router: Sendable {
             """,
             headers: ["Retry-After": "\(wait.components.seconds + 1)"]
         )
+    }
+}
+
+extension Problem {
+    /// What is the caller's to mend; nil for anything else.
+    fileprivate init?(refusing error: any Error) {
+        switch error {
+        case let problem as Problem: self = problem
+        case let error as BadRequestTarget: self.init(.badRequest, "\(error)")
+        case let error as BadParameter: self.init(.badRequest, "\(error)")
+        case let error as InvalidChannelName: self.init(.badRequest, "\(error)")
+        case let error as ChannelRefusal:
+            switch error {
+            case .notAllowed: self.init(.forbidden, "\(error)")
+            case .impossible: self.init(.badRequest, "\(error)")
+            case .tooManyChannels: self.init(.serviceUnavailable, "\(error)", headers: ["Retry-After": "60"])
+            }
+        default: return nil
+        }
     }
 }

@@ -14,9 +14,9 @@ package struct CORS: Sendable {
     /// Whether a WebSocket may be opened. A request without Origin comes from no page, and a page of this service, such
     /// as the viewer, is none of another origin.
     /// - Parameter own: hosts, with port where there is one, at which this service is reached.
-    func allows(_ head: HTTPRequestHead, own: [String]) -> Bool {
+    func allows(_ head: HTTPRequestHead, own: @autoclosure () -> [String]) -> Bool {
         guard !self.allowsAll, let origin = head.headers.first(name: "Origin")?.lowercased() else { return true }
-        return self.origins.contains(origin) || own.contains { origin.hasSuffix("://" + $0.lowercased()) }
+        return self.origins.contains(origin) || own().contains { origin.hasSuffix("://" + $0.lowercased()) }
     }
 
     /// Adds the headers by which a browser lets the page read the answer.

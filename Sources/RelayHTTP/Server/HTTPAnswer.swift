@@ -1,6 +1,13 @@
 package import NIOCore
 package import NIOHTTP1
 
+/// What the handler of a request decides: the answer, or the work that leads to it. Most need not wait for anything, and
+/// a change of thread would cost more than they do.
+package enum HTTPDecision: Sendable {
+    case answer(HTTPAnswer)
+    case work(@Sendable () async throws -> HTTPAnswer)
+}
+
 /// What becomes of a request.
 package enum HTTPAnswer: Sendable {
     case response(HTTPResponse)

@@ -17,7 +17,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     package static let maximumTargetBytes = 8 << 10
     private static let sliceBytes = 64 << 10
 
-    private let respond: @Sendable (HTTPRequestHead) async -> HTTPAnswer
+    private let respond: (HTTPRequestHead) -> HTTPDecision
     private let makeSubscriber: (Subscription) -> any ChannelHandler
     private let maximumMessageBytes: Int
     private let abandon: @Sendable (Subscription) -> Void
@@ -60,14 +60,14 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     }
 
     /// - Parameters:
-    ///   - respond: decides on a request.
+    ///   - respond: decides on a request, on the event loop. Its work must not throw.
     ///   - makeSubscriber: makes the handler of a WebSocket, which takes frames and writes bytes; called on the event
     ///     loop.
     ///   - maximumMessageBytes: the longest frame that it takes.
     ///   - abandon: called instead, if the connection is gone before the upgrade.
     ///   - whenOver: called once, when the connection is closed or no HTTP any more.
     package init(
-        respond: @escaping @Sendable (HTTPRequestHead) async -> HTTPAnswer,
+        respond: @escaping (HTTPRequestHead) -> HTTPDecision,
         makeSubscriber: @escaping (Subscription) -> any ChannelHandler,
         maximumMessageBytes: Int = SubscriberHandler.maximumMessageBytes,
         abandon: @escaping @Sendable (Subscription) -> Void,
@@ -112,17 +112,22 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             let problem = Problem(.uriTooLong, "the URL is longer than \(Self.maximumTargetBytes) bytes: shorten it")
             return self.write(problem.response, to: head, keepAlive: head.canKeepAlive, context)
         }
-        let respond = self.respond
-        let answer = context.eventLoop.makeFutureWithTask { await respond(head) }
-        answer.assumeIsolated().whenSuccess { answer in
-            switch answer {
-            case .response(let response):
-                if self.isClosed { return }
-                self.write(response, to: head, keepAlive: head.canKeepAlive, context)
-            case .upgrade(let subscription):
-                if self.isClosed { return self.abandon(subscription) }
-                self.upgrade(head, subscription, context)
-            }
+        switch self.respond(head) {
+        case .answer(let answer):
+            self.give(answer, to: head, context)
+        case .work(let work):
+            context.eventLoop.makeFutureWithTask(work).assumeIsolated().whenSuccess { self.give($0, to: head, context) }
+        }
+    }
+
+    private func give(_ answer: HTTPAnswer, to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        switch answer {
+        case .response(let response):
+            if self.isClosed { return }
+            self.write(response, to: head, keepAlive: head.canKeepAlive, context)
+        case .upgrade(let subscription):
+            if self.isClosed { return self.abandon(subscription) }
+            self.upgrade(head, subscription, context)
         }
     }
 

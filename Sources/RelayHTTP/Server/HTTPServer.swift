@@ -127,8 +127,9 @@ package final class HTTPServer: Sendable {
         let address = ClientAddress(ipAddress: channel.remoteAddress?.ipAddress)
         let http = HTTPConnectionHandler.HTTPHandlers()
         let router = self.router
+        let hub = self.fanOut.hub(of: channel.eventLoop)
         let handler = HTTPConnectionHandler(
-            respond: { head in await router.answer(head, from: address, at: .now) },
+            respond: { router.decide(on: $0, from: address, at: .now, head: hub.head) },
             makeSubscriber: { self.makeSubscriber($0, on: channel.eventLoop) },
             abandon: { subscription in router.left(subscription.channel) },
             whenOver: { [connections] in connections.leave() },
