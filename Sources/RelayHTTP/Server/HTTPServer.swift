@@ -74,10 +74,6 @@ package final class HTTPServer: Sendable {
                     try channel.pipeline.syncOperations.addHandler(quiescing.makeServerChannelHandler(channel: channel))
                 }
             }
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.socketOption(.so_sndbuf), value: Self.sendBufferBytes)
-            .childChannelOption(.writeBufferWaterMark, value: Self.writeBuffer)
-            .childChannelOption(.recvAllocator, value: Self.readBytes)
             .childChannelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture { try self.configure(channel) }
             }
@@ -120,6 +116,7 @@ package final class HTTPServer: Sendable {
     }
 
     private func configure(_ channel: any Channel) throws {
+        try self.setOptions(of: channel)
         guard self.connections.enter() else {
             self.router.observer.observe(.requestRefused(status: 503, reason: "too many HTTP connections"))
             return channel.close(promise: nil)
@@ -142,6 +139,17 @@ package final class HTTPServer: Sendable {
             self.connections.leave()
             throw error
         }
+    }
+
+    /// Here and not by the bootstrap, which makes a future for each of them.
+    private func setOptions(of channel: any Channel) throws {
+        guard let options = channel.syncOptions else { return }
+        try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
+        try options.setOption(.socketOption(.so_sndbuf), value: Self.sendBufferBytes)
+        try options.setOption(.writeBufferWaterMark, value: Self.writeBuffer)
+        try options.setOption(.recvAllocator, value: Self.readBytes)
+        // What a client sends is nearly always read with one call; another one would only say that there is no more.
+        try options.setOption(.maxMessagesPerRead, value: 1)
     }
 
     private func makeSubscriber(_ subscription: Subscription, on eventLoop: any EventLoop) -> SubscriberHandler {
