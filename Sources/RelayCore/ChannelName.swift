@@ -37,11 +37,16 @@ extension ChannelName {
     // Names are equal when their bytes are, as in PostgreSQL. Swift's String takes "é" and "e" with a combining accent
     // for the same.
     package static func == (left: ChannelName, right: ChannelName) -> Bool {
-        left.text.utf8.elementsEqual(right.text.utf8)
+        left.withBytes { left in right.withBytes { left.elementsEqual($0) } }
     }
 
     package func hash(into hasher: inout Hasher) {
-        for byte in self.text.utf8 { hasher.combine(byte) }
+        self.withBytes { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
+
+    private func withBytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+        // Every String of Swift's own has its bytes in one piece.
+        self.text.utf8.withContiguousStorageIfAvailable(body) ?? Array(self.text.utf8).withUnsafeBufferPointer(body)
     }
 }
 

@@ -21,12 +21,19 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
         let last: EventID
         let bytes: Int
         let batch: Batch
+        /// Whom it concerns; nil for all.
+        let channels: Set<ChannelName>?
     }
 
     /// The newest id fanned out on this loop. Who has seen it and is added now misses nothing.
     package private(set) var head: EventID
-    private var tail: [TailItem] = []
+    private var tail = Queue<TailItem>()
     private var tailBytes = 0
+    /// How many batches have left the tail. A batch's number is how many came before it.
+    private var leftCount = 0
+    /// The numbers of the batches in the tail, by the channel that they concern; those that concern all under nil. Without
+    /// it who follows a quiet channel would have to look at every batch of the others.
+    private var numbers: [ChannelName?: Queue<Int>] = [:]
     private let tailCapacity: Int
     /// Events up to it may be gone from the log, so the tail doesn't give them either: retention is a promise too.
     package private(set) var evictedThrough = EventID.zero
@@ -49,8 +56,10 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
     /// How far the log can be read.
     package var readableThrough: EventID { min(self.head, self.standing.writtenThrough) }
 
+    /// - Parameter channels: whom the batch concerns; nil for all.
     package mutating func batchAppended(
         _ batch: Batch,
+        of channels: Set<ChannelName>?,
         after: EventID,
         last: EventID,
         bytes: Int,
@@ -61,7 +70,9 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
         precondition(last > after, "a batch without a new id")
         self.head = last
         self.evictedThrough = max(self.evictedThrough, evictedThrough)
-        self.tail.append(TailItem(after: after, last: last, bytes: bytes, batch: batch))
+        let number = self.leftCount + self.tail.count
+        for key in Self.keys(of: channels) { self.numbers[key, default: Queue()].append(number) }
+        self.tail.append(TailItem(after: after, last: last, bytes: bytes, batch: batch, channels: channels))
         self.tailBytes += bytes
         self.logStands(at: standing)
     }
@@ -69,14 +80,25 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
     /// What was set aside was written, or forgotten.
     package mutating func logStands(at standing: LogStanding) {
         self.standing.advance(to: standing)
-        var surplus = 0
-        while surplus < self.tail.count - 1, self.tail[surplus].last <= self.standing.keptAfter,
-            self.tailBytes > self.tailCapacity || self.tail[surplus].last <= self.evictedThrough
+        while self.tail.count > 1, self.tail[0].last <= self.standing.keptAfter,
+            self.tailBytes > self.tailCapacity || self.tail[0].last <= self.evictedThrough
         {
-            self.tailBytes -= self.tail[surplus].bytes
-            surplus += 1
+            self.dropOldest()
         }
-        self.tail.removeFirst(surplus)
+    }
+
+    private mutating func dropOldest() {
+        guard let oldest = self.tail.popFirst() else { return }
+        self.tailBytes -= oldest.bytes
+        self.leftCount += 1
+        for key in Self.keys(of: oldest.channels) {
+            self.numbers[key]?.popFirst()
+            if self.numbers[key]?.isEmpty == true { self.numbers[key] = nil }
+        }
+    }
+
+    private static func keys(of channels: Set<ChannelName>?) -> [ChannelName?] {
+        channels?.map(Optional.some) ?? [nil]
     }
 
     package func position(of cursor: EventID) -> HubPosition {
@@ -90,15 +112,18 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
         return cursor < self.standing.writtenThrough ? .belowTail : .lost(through: oldest.after)
     }
 
-    /// The oldest batch with entries after `cursor`, and its last id. The cursor must be `inTail`.
-    package func tailBatch(after cursor: EventID) -> (batch: Batch, last: EventID) {
-        var low = 0
-        var high = self.tail.count - 1
-        while low < high {
-            let middle = (low + high) / 2
-            if self.tail[middle].last > cursor { high = middle } else { low = middle + 1 }
-        }
-        precondition(self.tail[low].last > cursor, "a cursor that is not in the tail")
-        return (self.tail[low].batch, self.tail[low].last)
+    /// The oldest batch with entries after `cursor` that concerns `channel`, and its last id; nil if there is none up to
+    /// the head. The cursor must be `inTail`.
+    package func tailBatch(after cursor: EventID, of channel: ChannelName) -> (batch: Batch, last: EventID)? {
+        let numbers = [channel, nil].compactMap { self.firstNumber(after: cursor, under: $0) }
+        guard let number = numbers.min() else { return nil }
+        let item = self.tail[number - self.leftCount]
+        return (item.batch, item.last)
+    }
+
+    private func firstNumber(after cursor: EventID, under channel: ChannelName?) -> Int? {
+        guard let numbers = self.numbers[channel] else { return nil }
+        let place = numbers.place { self.tail[$0 - self.leftCount].last > cursor }
+        return place < numbers.count ? numbers[place] : nil
     }
 }

@@ -57,7 +57,7 @@ struct HubStateMachineTests {
         var hub = self.hub(110)
         hub.append(through: 120, bytes: 1_000)
         #expect(positions(hub, 109, 110, 119) == [.belowTail, .inTail, .inTail])
-        #expect(hub.tailBatch(after: 110).last == 120)
+        #expect(hub.tailBatch(after: 110, of: "people")?.last == 120)
     }
 
     @Test func `what was evicted from the log is not given from the tail`() {
@@ -89,8 +89,8 @@ struct HubStateMachineTests {
             (129, "130"),
         ] as [(EventID, String)]
     )
-    func `the batch after a cursor is the oldest with anything new to it`(cursor: EventID, batch: String) {
-        let found = hub(110, 120, 130).tailBatch(after: cursor)
+    func `the batch after a cursor is the oldest with anything new to it`(cursor: EventID, batch: String) throws {
+        let found = try #require(hub(110, 120, 130).tailBatch(after: cursor, of: "people"))
         #expect(found.batch == batch)
         #expect("\(found.last)" == batch)
     }
@@ -129,19 +129,46 @@ struct HubStateMachineTests {
         #expect(hub.readableThrough == 110, "the loop has not seen that far itself")
     }
 
-    @Test func `from every cursor in the tail the batches lead to the head`() {
+    @Test func `from every cursor in the tail the batches lead to the head`() throws {
         let hub = self.hub(103, 104, 110, 117, 118, capacity: 1_000)
         for start in Int64(100)..<118 {
             var cursor = EventID(start)
             var steps = 0
             while hub.position(of: cursor) == .inTail, steps <= 5 {
-                let last = hub.tailBatch(after: cursor).last
+                let last = try #require(hub.tailBatch(after: cursor, of: "people")).last
                 #expect(last > cursor)
                 cursor = last
                 steps += 1
             }
             #expect(hub.position(of: cursor) == .atHead)
         }
+    }
+
+    @Test(arguments: SeededGenerator.seeds(fixed: 3, new: 10))
+    func `who follows a channel gets its batches and those of all channels, and no other`(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        var hub = HubStateMachine<String>(head: 100, tailCapacity: 500)
+        var batches: [(last: EventID, channels: Set<ChannelName>?)] = []
+        for _ in 0..<300 {
+            let isOfAll = Int.random(in: 0..<20, using: &random) == 0
+            let channels: [ChannelName] = ["a", "b", "c", "d"].filter { _ in Bool.random(using: &random) }
+            let last = EventID(hub.head.rawValue + Int64.random(in: 1...5, using: &random))
+            hub.append(through: last, of: isOfAll ? nil : Set(channels))
+            batches.append((last, isOfAll ? nil : Set(channels)))
+            let cursors = (max(100, hub.head.rawValue - 120)..<hub.head.rawValue).map { EventID($0) }
+            guard let start = cursors.filter({ hub.position(of: $0) == .inTail }).randomElement(using: &random) else {
+                continue
+            }
+            var (cursor, found) = (start, [EventID]())
+            while let (batch, last) = hub.tailBatch(after: cursor, of: "b") {
+                #expect(batch == "\(last)")
+                found.append(last)
+                cursor = last
+            }
+            let expected = batches.filter { $0.last > start && $0.channels?.contains("b") != false }.map { $0.last }
+            try #require(found == expected)
+        }
+        #expect(hub.position(of: 100) == .belowTail, "some have left the tail")
     }
 }
 
@@ -150,12 +177,14 @@ extension HubStateMachine where Batch == String {
     /// - Parameter standing: nil if everything is written.
     fileprivate mutating func append(
         through last: EventID,
+        of channels: Set<ChannelName>? = ["people"],
         bytes: Int = 10,
         evictedThrough: EventID = .zero,
         standing: LogStanding? = nil
     ) {
         self.batchAppended(
             "\(last)",
+            of: channels,
             after: self.head,
             last: last,
             bytes: bytes,

@@ -216,6 +216,7 @@ struct SeamWorld {
         if batch.after == batch.last { return self.hub.logStands(at: batch.standing) }
         self.hub.batchAppended(
             (batch.after + 1)...batch.last,
+            of: ["people"],
             after: EventID(batch.after),
             last: EventID(batch.last),
             bytes: Int(batch.last - batch.after),
@@ -274,7 +275,9 @@ struct SeamWorld {
             case .sendTail where !self.isWritable:
                 throw Broken(what: "the tail was sent though the socket is full")
             case .sendTail(let after):
-                let (batch, last) = self.hub.tailBatch(after: after)
+                guard let (batch, last) = self.hub.tailBatch(after: after, of: "people") else {
+                    throw Broken(what: "nothing of the tail was found")
+                }
                 try self.send(max(batch.lowerBound, after.rawValue + 1)...batch.upperBound)
                 self.machine.sent(through: last)
             case .readPage(let after):

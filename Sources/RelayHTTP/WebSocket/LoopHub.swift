@@ -40,9 +40,9 @@ package final class LoopHub {
 
     package func position(of cursor: EventID) -> HubPosition { self.machine.position(of: cursor) }
 
-    /// The oldest batch of the tail with entries after `cursor`, and its last id.
-    func tailBatch(after cursor: EventID) -> (batch: FrameBatch, last: EventID) {
-        self.machine.tailBatch(after: cursor)
+    /// The oldest batch of the tail with entries after `cursor` for `channel`, and its last id; nil if there is none.
+    func tailBatch(after cursor: EventID, of channel: ChannelName) -> (batch: FrameBatch, last: EventID)? {
+        self.machine.tailBatch(after: cursor, of: channel)
     }
 
     /// Where the gap begins for what can be neither read nor given from memory.
@@ -58,6 +58,7 @@ package final class LoopHub {
         let previousHead = self.machine.head
         self.machine.batchAppended(
             frames,
+            of: frames.concernsAllChannels ? nil : frames.channels,
             after: batch.after,
             last: batch.last,
             bytes: frames.bytes,

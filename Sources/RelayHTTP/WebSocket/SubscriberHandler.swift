@@ -97,9 +97,12 @@ package final class SubscriberHandler: ChannelInboundHandler {
                 context.flush()
                 return
             case .sendTail(let after):
-                let (batch, last) = self.hub.tailBatch(after: after)
-                self.write(batch.frames(of: self.channelName, self.kind).after(after))
-                self.machine.sent(through: last)
+                if let (batch, last) = self.hub.tailBatch(after: after, of: self.channelName) {
+                    self.write(batch.frames(of: self.channelName, self.kind).after(after))
+                    self.machine.sent(through: last)
+                } else {
+                    self.machine.sent(through: self.hub.head)
+                }
             case .readPage(let after):
                 guard let page = self.keptPage(after: after) else {
                     context.flush()
