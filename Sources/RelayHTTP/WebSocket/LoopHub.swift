@@ -5,6 +5,10 @@ package import RelayCore
 package final class LoopHub {
     /// Memory of the newest batches, kept by all loops together since they share them: about 35,000 events of 300 B.
     package static let tailCapacity = 16 << 20
+    /// Bytes of replay that are sent at once, about 0.1 ms, before the loop looks after live events and everything else.
+    private static let replayAtOnce = 256 << 10
+    /// Before it goes on with replay: nothing, if there is nothing else to do.
+    private static let replayPause = TimeAmount.microseconds(10)
     /// A connection is pinged every so many seconds. One that was not heard for two of these intervals is closed.
     package static let pingRounds = 30
 
@@ -14,6 +18,9 @@ package final class LoopHub {
     private var live: [LiveKey: [SubscriberHandler]] = [:]
     /// All, whatever their state.
     private var subscribers: [SubscriberHandler] = []
+    /// Those that have something to replay, until it is their turn; each of them once.
+    private var awaitingTurn = Queue<SubscriberHandler>()
+    private var isGivingTurns = false
     private var pingRound = 0
     private var pinging: RepeatedTask?
     private var drain: (spacing: TimeAmount, next: Int64)?
@@ -99,6 +106,28 @@ package final class LoopHub {
             last.liveIndex = index
         } else if index == 0 {
             self.live[key] = nil
+        }
+    }
+
+    // MARK: - Replay
+
+    /// It is a subscriber's turn soon. A storm of them shares the loop among all, and with live events.
+    func awaitTurn(_ subscriber: SubscriberHandler) {
+        self.awaitingTurn.append(subscriber)
+        if self.isGivingTurns { return }
+        self.isGivingTurns = true
+        self.eventLoop.assumeIsolated().execute { self.giveTurns() }
+    }
+
+    private func giveTurns() {
+        var bytes = 0
+        while bytes < Self.replayAtOnce, let subscriber = self.awaitingTurn.popFirst() {
+            bytes += subscriber.takeTurn()
+        }
+        self.isGivingTurns = !self.awaitingTurn.isEmpty
+        // By a timer, since the loop takes no look at its sockets before all that is to be executed at once is done.
+        if self.isGivingTurns {
+            self.eventLoop.assumeIsolated().scheduleTask(in: Self.replayPause) { self.giveTurns() }
         }
     }
 

@@ -9,6 +9,8 @@ package final class SubscriberHandler: ChannelInboundHandler {
     package typealias InboundIn = WebSocketFrame
     package typealias OutboundOut = ByteBuffer
 
+    /// What it is sent in one turn, a page or some batches, before others have theirs.
+    private static let turnBytes = 64 << 10
     /// Bytes of one message from the client, which is read and ignored.
     package static let maximumMessageBytes = 64 << 10
     /// How long a peer has to answer a close before the connection is cut.
@@ -25,10 +27,14 @@ package final class SubscriberHandler: ChannelInboundHandler {
     private let pages: ReplayPages
     private let observer: any Observer
     private let resumePoint: ResumePoint?
+    /// Where it begins.
+    private let cursor: EventID
     private let drainWindow: () -> TimeAmount
     private let whenClosed: @Sendable () -> Void
 
     private var machine: SubscriberStateMachine
+    /// The page that was asked for, until it is its turn.
+    private var arrived: ReplayPage?
     private var context: ChannelHandlerContext?
     private var pingsUnanswered = 0
     private var bytesWritten = 0
@@ -59,7 +65,8 @@ package final class SubscriberHandler: ChannelInboundHandler {
         self.resumePoint = subscription.resumePoint
         self.drainWindow = drainWindow
         self.whenClosed = whenClosed
-        self.machine = SubscriberStateMachine(cursor: subscription.resumePoint?.cursor ?? hub.head)
+        self.cursor = subscription.resumePoint?.cursor ?? hub.head
+        self.machine = SubscriberStateMachine(cursor: self.cursor)
     }
 
     package func handlerAdded(context: ChannelHandlerContext) {
@@ -72,7 +79,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
                 EncodedFrames([.gap(gap)], channel: self.channelName, kind: self.kind).buffer
             )
         }
-        self.proceed()
+        if self.cursor == self.hub.head { self.takeTurn() } else { self.hub.awaitTurn(self) }
     }
 
     package func handlerRemoved(context: ChannelHandlerContext) {
@@ -84,14 +91,28 @@ package final class SubscriberHandler: ChannelInboundHandler {
     }
 
     private func leave() {
+        self.arrived = nil
         if self.machine.closed() { self.hub.removeLive(self) }
     }
 
     // MARK: - Towards the head
 
-    /// Goes as far as it can now: through the tail, to a page of the log, or into the live ones.
-    private func proceed() {
+    /// Goes on, through the tail, to a page of the log or into the live ones: as far as it can now, or until it has had
+    /// its share of the loop. If more is to be sent then, it waits for the next turn.
+    /// - Returns: how many bytes were sent.
+    @discardableResult
+    func takeTurn() -> Int {
+        let start = self.bytesWritten
+        self.proceed(until: start + Self.turnBytes)
+        return self.bytesWritten - start
+    }
+
+    private func proceed(until end: Int) {
         while let context = self.context {
+            if self.bytesWritten >= end {
+                context.flush()
+                return self.hub.awaitTurn(self)
+            }
             switch self.machine.proceed(isWritable: context.channel.isWritable, position: self.hub.position) {
             case .none:
                 context.flush()
@@ -104,7 +125,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
                     self.machine.sent(through: self.hub.head)
                 }
             case .readPage(let after):
-                guard let page = self.keptPage(after: after) else {
+                guard let page = self.takePage(after: after) else {
                     context.flush()
                     return self.readPage(after: after, context)
                 }
@@ -140,21 +161,24 @@ package final class SubscriberHandler: ChannelInboundHandler {
 
     private var stream: ReplayPages.Stream { ReplayPages.Stream(channel: self.channelName, kind: self.kind) }
 
-    private func keptPage(after: EventID) -> ReplayPage? {
-        self.pages.kept(self.stream, after: after, self.hub.readableRange)
+    private func takePage(after: EventID) -> ReplayPage? {
+        let range = self.hub.readableRange
+        if let page = self.arrived.take(), page.serves(after, through: range.through) { return page }
+        return self.pages.kept(self.stream, after: after, range)
     }
 
     private func readPage(after: EventID, _ context: ChannelHandlerContext) {
         self.pages.page(self.stream, after: after, self.hub.readableRange, on: context.eventLoop)
-            .assumeIsolated().whenComplete { self.pageRead($0, after: after) }
+            .assumeIsolated().whenComplete { self.pageRead($0) }
     }
 
-    private func pageRead(_ result: Result<ReplayPage, any Error>, after: EventID) {
+    private func pageRead(_ result: Result<ReplayPage, any Error>) {
         guard self.machine.pageRead() else { return }
         switch result {
         case .success(let page):
-            self.send(page, after: after)
-            self.proceed()
+            // Its cursor stays where it is until then.
+            self.arrived = page
+            self.hub.awaitTurn(self)
         case .failure:
             self.close(.internalError, reason: "the log can't be read")
         }
@@ -196,7 +220,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
             self.pingsUnanswered = 0
             if let payload = self.pingToAnswer.take(), !self.isClosing { self.answerPing(payload, context) }
         }
-        if context.channel.isWritable && self.machine.becameWritable() { self.proceed() }
+        if context.channel.isWritable && self.machine.becameWritable() { self.hub.awaitTurn(self) }
         context.fireChannelWritabilityChanged()
     }
 
