@@ -61,18 +61,20 @@ struct HostilePeerTests {
     @Test
     func `requests that are sent without reading the answers are not answered into memory`() async throws {
         let world = try await World()
+        // A sanitizer makes each request many times slower, and there memory is not looked at.
+        let (clientCount, requestsMeanwhile) = RelayProcess.isSanitized ? (3, 50) : (20, 500)
         for method in ["HEAD", "GET", "OPTIONS"] {
             let request = "\(method) /health HTTP/1.1\r\nHost: x\r\n\r\n"
             let piece = ByteBuffer(string: String(repeating: request, count: 1000))
             _ = try await world.get("/health")
             let before = world.relay.residentKiB
-            let clients = try await self.make(20) {
+            let clients = try await self.make(clientCount) {
                 try await RawTestClient.connect(port: world.relay.port, reads: false)
             }
             // 20,000 requests each: their answers would be some 100 MB.
             for client in clients { for _ in 0..<20 { client.pile(piece) } }
             // Long after the answers that fit into the sockets.
-            for _ in 0..<500 { _ = try await world.get("/health") }
+            for _ in 0..<requestsMeanwhile { _ = try await world.get("/health") }
             #expect(world.relay.residentKiB - before < 24 << 10 || RelayProcess.isSanitized, "\(method)")
             for client in clients { await client.close() }
         }
