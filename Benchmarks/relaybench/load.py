@@ -49,22 +49,32 @@ def merged(histograms):
     return sorted(counts.items())
 
 
+FAULTS = ("lost", "repeated", "unordered", "malformed", "gaps", "closed")
+
+
+def checked(process, report):
+    """The report, if nothing is missing, doubled, out of order, or cut."""
+    wrong = {fault: report[fault] for fault in FAULTS if report.get(fault, 0) > 0}
+    if wrong:
+        raise process.failure(f"wrongly delivered: {wrong}")
+    return Report(report)
+
+
 class Swarm:
     """Subscribers, connected or not yet."""
 
     def __init__(self, process, clients):
         self.process = process
         self.clients = clients
-        self.is_bounded = False
 
     def connect(self, seconds):
         self.process.say("connect")
-        return self.checked(self.process.wait_for_report("connected", seconds))
+        return checked(self.process, self.process.wait_for_report("connected", seconds))
 
     def complete(self, seconds):
         """The report when every client has got every event."""
         try:
-            return self.checked(self.process.wait_for_report("complete", seconds))
+            return checked(self.process, self.process.wait_for_report("complete", seconds))
         except Failure as failure:
             report = self.mark()
             raise Failure(
@@ -74,15 +84,17 @@ class Swarm:
     def mark(self):
         """The report since the one before; what follows is a phase of its own."""
         self.process.say("mark")
-        return self.checked(self.process.wait_for_report("phase"))
+        return checked(self.process, self.process.wait_for_report("phase"))
 
-    def checked(self, report):
-        """Nothing may be missing, doubled, out of order, or cut."""
-        faults = ("lost", "repeated", "unordered", "malformed", "gaps", "closed")
-        wrong = {fault: report[fault] for fault in faults if report[fault] > 0}
-        if wrong:
-            raise self.process.failure(f"delivered wrongly: {wrong}")
-        return Report(report)
+
+class Listener:
+    """The bare listener, listening."""
+
+    def __init__(self, process):
+        self.process = process
+
+    def complete(self, seconds):
+        return checked(self.process, self.process.wait_for_report("complete", seconds))
 
 
 class Load:
@@ -125,4 +137,4 @@ class Load:
     def listener(self, **options):
         with self.started("listener", self.postgres.url, **options) as process:
             process.wait_for_report("listening")
-            yield process
+            yield Listener(process)

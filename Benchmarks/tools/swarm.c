@@ -53,7 +53,6 @@ static struct {
     size_t clients, channels;
     const char *channel, *cursor;
     uint64_t until;
-    int receive_buffer;
     bool measures_latency;
     pid_t server;
 } options = {.clients = 1, .channels = 1, .channel = "bench", .until = UINT64_MAX};
@@ -261,8 +260,6 @@ static void connect_client(size_t index)
     int one = 1;
     client->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (client->socket < 0) fail_with_errno("socket");
-    if (options.receive_buffer > 0)
-        setsockopt(client->socket, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer, sizeof options.receive_buffer);
     setsockopt(client->socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     /* On loopback it does not wait, as long as the server has room for it. */
     if (connect(client->socket, (struct sockaddr *)&address, sizeof address) != 0) fail_with_errno("connecting");
@@ -345,9 +342,8 @@ static void read_options(int count, char **arguments)
         {"port", required_argument, NULL, 'p'},     {"clients", required_argument, NULL, 'n'},
         {"channel", required_argument, NULL, 'c'},  {"channels", required_argument, NULL, 'k'},
         {"cursor", required_argument, NULL, 'l'},   {"cursors", required_argument, NULL, 'f'},
-        {"until", required_argument, NULL, 'u'},    {"receive-buffer", required_argument, NULL, 'b'},
-        {"latency", no_argument, NULL, 't'},        {"server", required_argument, NULL, 's'},
-        {NULL, 0, NULL, 0},
+        {"until", required_argument, NULL, 'u'},    {"latency", no_argument, NULL, 't'},
+        {"server", required_argument, NULL, 's'},   {NULL, 0, NULL, 0},
     };
     int option, index;
     while ((option = getopt_long(count, arguments, "", known, &index)) != -1) {
@@ -359,7 +355,6 @@ static void read_options(int count, char **arguments)
         case 'l': options.cursor = optarg; break;
         case 'f': options.cursor = optarg, read_cursors(optarg); break;
         case 'u': options.until = number("until", optarg); break;
-        case 'b': options.receive_buffer = (int)number("receive-buffer", optarg); break;
         case 't': options.measures_latency = true; break;
         case 's': options.server = (pid_t)number("server", optarg); break;
         default: fail("see the top of swarm.c");
