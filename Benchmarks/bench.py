@@ -11,12 +11,14 @@ was lost, doubled or out of order; never for being slow.
 import argparse
 import json
 import pathlib
+import resource
 import signal
 import sys
 import time
 
 from relaybench.cases import Bench, connections, live, replay
 from relaybench.contenders import Contenders
+from relaybench.figures import lines_of_targets
 from relaybench.load import Load
 from relaybench.machine import describe
 from relaybench.processes import REPOSITORY, Failure, Postgres
@@ -71,7 +73,7 @@ def run_cases(cases, bench):
             print(f"bench: {case.name}: {failure}", file=sys.stderr)
         print(f"\n## {case.name}: {case.what}")
         for table in bench.tables[first:]:
-            print(f"\n{table.case}\n", *table.lines(), sep="\n")
+            print("", *table.lines(), sep="\n")
         if case.name in failures:
             print(f"\nFAILED: {failures[case.name]}")
         print(f"\n({time.monotonic() - began:.0f} s)", flush=True)
@@ -84,6 +86,9 @@ def main():
         print(*(case.name for case in CASES), sep="\n")
         return 0
     check_programs(arguments)
+    # Each connection is a descriptor, at both ends; all that is started inherits the limit.
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
     # As Ctrl-C: everything that was started is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     cases = [case for case in CASES if not arguments.cases or case.name in arguments.cases]
@@ -96,12 +101,14 @@ def main():
         contenders = Contenders(
             postgres, arguments.relay.resolve(), arguments.relay_without_log.resolve(), arguments.tools.resolve())
         load = Load(postgres, arguments.tools.resolve())
-        bench = Bench(contenders, load, SMOKE if arguments.smoke else FULL, rounds, [])
+        bench = Bench(contenders, load, SMOKE if arguments.smoke else FULL, rounds, has_targets=not arguments.smoke)
         failures = run_cases(cases, bench)
     finally:
         postgres.remove()
 
-    tables = [{"table": table.case, "contenders": table.contenders, "measures": table.results()} for table in bench.tables]
+    if bench.has_targets:
+        print("\n## targets\n", *lines_of_targets(bench.tables), sep="\n")
+    tables = [{"table": table.name, "contenders": table.contenders, "measures": table.results()} for table in bench.tables]
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(
         json.dumps({"machine": machine, "rounds": rounds, "smoke": arguments.smoke, "tables": tables, "failures": failures},

@@ -41,73 +41,109 @@ class Measure:
 
     name: str
     unit: str
-    target: Target | None = None
+    target: Target | None
+    is_compared: bool
     rounds: list[dict[str, float]] = dataclasses.field(default_factory=list)
 
-    def median(self, contender):
-        values = [each[contender] for each in self.rounds if contender in each]
-        return statistics.median(values) if values else None
+    def values(self, contender):
+        return [each[contender] for each in self.rounds if contender in each]
 
     def ratios(self, contender, limit):
         """Of each round; a round is as quiet or noisy for the one as for the other."""
+        if contender == limit or not self.is_compared:
+            return []
         return [each[contender] / each[limit] for each in self.rounds if contender in each and each.get(limit)]
+
+    def is_met(self, contender, limit):
+        values = self.ratios(contender, limit) if self.target and self.target.of_ratio else self.values(contender)
+        return self.target.is_met_by(statistics.median(values)) if self.target and values else None
 
 
 class Table:
     """The measures of a case. Of its contenders the last is the one that is judged, the first what it is held against."""
 
-    def __init__(self, case, contenders):
-        self.case = case
+    def __init__(self, name, contenders, has_targets):
+        self.name = name
+        self.has_targets = has_targets
         self.contenders = contenders
+        self.limit, self.judged = contenders[0], contenders[-1]
         self.measures = {}
 
-    def add(self, name, unit, contender, value, target=None):
-        measure = self.measures.setdefault(name, Measure(name, unit, target))
+    def add(self, name, unit, contender, value, target=None, is_compared=True):
+        measure = self.measures.setdefault(name, Measure(name, unit, target if self.has_targets else None, is_compared))
         # A contender that is there already begins a new round.
         if not measure.rounds or contender in measure.rounds[-1]:
             measure.rounds.append({})
         measure.rounds[-1][contender] = value
 
-    def result(self, measure):
-        """What is shown, and what goes into the JSON file."""
-        judged, limit = self.contenders[-1], self.contenders[0]
-        ratios = measure.ratios(judged, limit) if judged != limit else []
-        ratio = statistics.median(ratios) if ratios else None
-        judged_value = ratio if measure.target and measure.target.of_ratio else measure.median(judged)
-        is_met = measure.target.is_met_by(judged_value) if measure.target and judged_value is not None else None
-        spread = ratios or [each[judged] for each in measure.rounds if judged in each]
-        return {
-            "measure": measure.name, "unit": measure.unit,
-            "median": {contender: measure.median(contender) for contender in self.contenders},
-            "ratio": ratio,
-            "spread": [min(spread), max(spread)] if spread else None,
-            "target": str(measure.target) if measure.target else None, "met": is_met,
-            "rounds": measure.rounds,
-        }
-
     def results(self):
-        return [self.result(measure) for measure in self.measures.values()]
+        """What goes into the JSON file."""
+        return [
+            {
+                "measure": measure.name, "unit": measure.unit,
+                "median": {each: median(measure.values(each)) for each in self.contenders},
+                "ratio": median(measure.ratios(self.judged, self.limit)),
+                "target": str(measure.target) if measure.target else None,
+                "met": measure.is_met(self.judged, self.limit),
+                "rounds": measure.rounds,
+            }
+            for measure in self.measures.values()
+        ]
+
+    def row(self, measure):
+        """The figures, with the spread of what is judged: of the ratio where there are two to compare."""
+        figures = [median_with_unit(measure.values(each), measure.unit) for each in self.contenders]
+        ratios = measure.ratios(self.judged, self.limit)
+        if len(self.contenders) == 1:
+            figures[0] += spread(measure.values(self.judged))
+        else:
+            figures.append(median_with_unit(ratios, "x") + spread(ratios))
+        met = {None: "", True: "yes", False: "NO"}[measure.is_met(self.judged, self.limit)]
+        return [measure.name, *figures, str(measure.target or ""), met]
 
     def lines(self):
         """Markdown, aligned for a terminal."""
-        has_ratio = len(self.contenders) > 1
-        head = ["", *self.contenders, *(["ratio"] if has_ratio else []), "min-max", "target", "met"]
-        rows = [head]
-        for result in self.results():
-            figures = [figure(result["median"][contender], result["unit"]) for contender in self.contenders]
-            ratio = [compact(result["ratio"]) if result["ratio"] is not None else ""] if has_ratio else []
-            spread = "-".join(compact(value) for value in result["spread"]) if result["spread"] else ""
-            met = {None: "", True: "yes", False: "NO"}[result["met"]]
-            rows.append([result["measure"], *figures, *ratio, spread, result["target"] or "", met])
-        widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-        rows.insert(1, ["-" * width for width in widths])
-        return [
-            "| " + " | ".join(
-                cell.ljust(width) if column == 0 or row is rows[1] else cell.rjust(width)
-                for column, (cell, width) in enumerate(zip(row, widths))
-            ) + " |"
-            for row in rows
-        ]
+        ratio = [] if len(self.contenders) == 1 else ["ratio"]
+        head = [self.name, *self.contenders, *ratio, "target", "met"]
+        return aligned([head, *(self.row(measure) for measure in self.measures.values())])
+
+
+def lines_of_targets(tables):
+    """The measures of all tables that have a target."""
+    rows = [["", "limit", "relay", "ratio", "target", "met"]]
+    for table in tables:
+        for measure in table.measures.values():
+            if measure.target is not None:
+                name, *cells = table.row(measure)
+                if len(table.contenders) == 1:
+                    cells = ["", cells[0], "", *cells[1:]]
+                rows.append([f"{table.name}: {name}", *cells])
+    return aligned(rows)
+
+
+def aligned(rows):
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "| " + " | ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]) + " |"
+        for row in rows
+    ]
+    rule = "| " + " | ".join(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]) + " |"
+    return [lines[0], rule, *lines[1:]]
+
+
+def median(values):
+    return statistics.median(values) if values else None
+
+
+def median_with_unit(values, unit):
+    if not values:
+        return ""
+    separator = "" if unit == "x" else " "
+    return f"{compact(statistics.median(values))}{separator}{unit}".strip()
+
+
+def spread(values):
+    return f" ({compact(min(values))} - {compact(max(values))})" if len(values) > 1 else ""
 
 
 def compact(value):
@@ -124,7 +160,3 @@ def three_digits(value):
     if abs(value) >= 100:
         return f"{value:.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
-
-
-def figure(value, unit):
-    return "" if value is None else f"{compact(value)} {unit}".strip()

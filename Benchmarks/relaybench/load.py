@@ -23,8 +23,8 @@ class Report(dict):
 
     @property
     def own_share(self):
-        """Of one core, while the phase lasted: near 1, the swarm is the limit and not the server."""
-        return self["own_cpu_ns"] / 1000 / max(1, self["ended_us"] - self["began_us"])
+        """Of one core, while events came: near 1, the swarm is the limit and not the server."""
+        return self["own_cpu_ns"] / 1e9 / self.seconds
 
     def percentile(self, share):
         return percentile(self["latency_us"], share)

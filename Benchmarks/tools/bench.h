@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,15 +41,6 @@ static inline uint64_t number(const char *option, const char *text)
     return value;
 }
 
-/* Each connection is a descriptor, and the soft limit of a shell is small. */
-static inline void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) fail_with_errno("getrlimit");
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) fail_with_errno("setrlimit");
-}
-
 /* --- clocks ----------------------------------------------------------------------------------------------------- */
 
 static inline uint64_t nanoseconds(clockid_t clock)
@@ -72,7 +62,6 @@ static inline uint64_t now_microseconds(void)
 struct account {
     uint64_t cpu_ns;
     uint64_t rss_kib;
-    uint64_t pss_kib;
     uint64_t peak_rss_kib;
 };
 
@@ -103,8 +92,7 @@ static inline struct account account_of(pid_t process)
     struct account account = {0};
     if (process == 0) return account;
     account.cpu_ns = cpu_of(process);
-    account.rss_kib = kib_of(process, "smaps_rollup", "Rss:");
-    account.pss_kib = kib_of(process, "smaps_rollup", "Pss:");
+    account.rss_kib = kib_of(process, "status", "VmRSS:");
     account.peak_rss_kib = kib_of(process, "status", "VmHWM:");
     return account;
 }

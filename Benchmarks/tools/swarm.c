@@ -92,8 +92,8 @@ static void end_phase(const char *what)
            ",\"gaps\":%" PRIu64 ",\"closed\":%" PRIu64,
            phase.lost, phase.repeated, phase.unordered, phase.malformed, phase.gaps, phase.closed);
     printf(",\"own_cpu_ns\":%" PRIu64 ",\"server_cpu_ns\":%" PRIu64 ",\"server_rss_kib\":%" PRIu64
-           ",\"server_pss_kib\":%" PRIu64 ",\"server_peak_rss_kib\":%" PRIu64 ",\"latency_us\":",
-           own_cpu, server.cpu_ns - phase.server_cpu, server.rss_kib, server.pss_kib, server.peak_rss_kib);
+           ",\"server_peak_rss_kib\":%" PRIu64 ",\"latency_us\":",
+           own_cpu, server.cpu_ns - phase.server_cpu, server.rss_kib, server.peak_rss_kib);
     histogram_print(&phase.latency, stdout);
     printf("}\n");
     fflush(stdout);
@@ -367,7 +367,6 @@ static void read_options(int count, char **arguments)
 int main(int count, char **arguments)
 {
     read_options(count, arguments);
-    raise_descriptor_limit();
     accept_value(expected_accept, key);
     clients = calloc(options.clients, sizeof *clients);
     epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -294,7 +294,6 @@ int main(int count, char **arguments)
 {
     static int listener_tag, postgres_tag;
     if (count != 2) fail("usage: yardstick DATABASE_URL");
-    raise_descriptor_limit();
     postgres = PQconnectdb(arguments[1]);
     if (PQstatus(postgres) != CONNECTION_OK) fail("%s", PQerrorMessage(postgres));
 

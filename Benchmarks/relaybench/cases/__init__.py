@@ -21,10 +21,12 @@ class Bench:
     load: Load
     sizes: Sizes
     rounds: int
-    tables: list[Table]
+    # Tiny sizes reach nothing.
+    has_targets: bool
+    tables: list[Table] = dataclasses.field(default_factory=list)
 
-    def table(self, case, *contenders):
-        table = Table(case, list(contenders))
+    def table(self, name, *contenders):
+        table = Table(name, list(contenders), self.has_targets)
         self.tables.append(table)
         return table
 
@@ -32,7 +34,7 @@ class Bench:
         """Each round each contender, in turns."""
         for number in range(1, self.rounds + 1):
             for contender in table.contenders:
-                print(f"{table.case}: {contender}, round {number} of {self.rounds}", file=sys.stderr, flush=True)
+                print(f"{table.name}: {contender}, round {number} of {self.rounds}", file=sys.stderr, flush=True)
                 yield contender
 
 

@@ -19,11 +19,10 @@ def connections(bench):
         seconds = (connected["ended_us"] - connected["began_us"]) / 1e6
         table.add("connects", "/s", contender, clients / seconds, ratio_at_least(0.8))
         table.add("CPU per connect", "us", contender, connected["server_cpu_ns"] / 1000 / clients, at_most(40))
-        for name, field in (("RSS", "server_rss_kib"), ("PSS", "server_pss_kib")):
-            each = (idle[field] - before[field]) / clients
-            table.add(f"{name} per idle connection", "KiB", contender, each, at_most(8) if name == "RSS" else None)
+        each = (idle["server_rss_kib"] - before["server_rss_kib"]) / clients
+        table.add("RSS per idle connection", "KiB", contender, each, at_most(8), is_compared=False)
         share = idle["server_cpu_ns"] / 1000 / (idle["ended_us"] - idle["began_us"])
-        table.add("CPU while idle, of a core", "%", contender, 100 * share)
+        table.add("CPU while idle, of a core", "%", contender, 100 * share, is_compared=False)
 
 
 CASES = [Case("connections", "connect rate, memory of idle connections", connections)]

@@ -36,7 +36,7 @@ def fan_out(bench):
             table.add("deliveries", "/s", contender, report.rate, ratio_at_least(0.5) if is_judged else None)
             cpu = at_most(0.25) if is_judged else None
             table.add("CPU per delivery", "us", contender, report.server_cpu_us_each, cpu)
-            table.add("the swarm, of a core", "%", contender, 100 * report.own_share)
+            table.add("the swarm, of a core", "%", contender, 100 * report.own_share, is_compared=False)
 
 
 def latency(bench):
@@ -78,7 +78,7 @@ def ingest(bench):
             behind = max(0, report["last_receipt_us"] - published["ended_us"])
             table.add("events", "/s", contender, report.rate, ratio_at_least(target))
             table.add("CPU per event", "us", contender, report.server_cpu_us_each)
-            table.add("behind the publisher at its end", "ms", contender, behind / 1000)
+            table.add("behind the publisher at its end", "ms", contender, behind / 1000, is_compared=False)
 
 
 def heard(bench, count, per_transaction):
