@@ -89,8 +89,9 @@ def main():
     # Each connection is a descriptor, at both ends; all that is started inherits the limit.
     _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
-    # As Ctrl-C: everything that was started is ended on the way out.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # Everything that was started is ended on the way out. A shell's background command would ignore SIGINT.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     cases = [case for case in CASES if not arguments.cases or case.name in arguments.cases]
     rounds = arguments.rounds or (1 if arguments.smoke else ROUNDS)
 
@@ -120,7 +121,5 @@ def main():
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
     except Failure as failure:
         sys.exit(f"bench: {failure}")

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from .processes import Failure, Process
+from .processes import PATIENCE_SECONDS, Failure, Process
 
 
 class Report(dict):
@@ -52,9 +52,9 @@ def merged(histograms):
 FAULTS = ("lost", "repeated", "unordered", "malformed", "gaps", "closed")
 
 
-def checked(process, report):
-    """The report, if nothing is missing, doubled, out of order, or cut."""
-    wrong = {fault: report[fault] for fault in FAULTS if report.get(fault, 0) > 0}
+def checked(process, report, **allowed):
+    """The report, if nothing is missing, doubled, out of order, or cut, beyond what is allowed."""
+    wrong = {fault: report[fault] for fault in FAULTS if report.get(fault, 0) > allowed.get(fault, 0)}
     if wrong:
         raise process.failure(f"wrongly delivered: {wrong}")
     return Report(report)
@@ -63,18 +63,19 @@ def checked(process, report):
 class Swarm:
     """Subscribers, connected or not yet."""
 
-    def __init__(self, process, clients):
+    def __init__(self, process, clients, gaps_each):
         self.process = process
         self.clients = clients
+        self.gaps_each = gaps_each
 
     def connect(self, seconds):
         self.process.say("connect")
-        return checked(self.process, self.process.wait_for_report("connected", seconds))
+        return self.report("connected", seconds)
 
     def complete(self, seconds):
         """The report when every client has got every event."""
         try:
-            return checked(self.process, self.process.wait_for_report("complete", seconds))
+            return self.report("complete", seconds)
         except Failure as failure:
             report = self.mark()
             raise Failure(
@@ -84,7 +85,11 @@ class Swarm:
     def mark(self):
         """The report since the one before; what follows is a phase of its own."""
         self.process.say("mark")
-        return checked(self.process, self.process.wait_for_report("phase"))
+        return self.report("phase")
+
+    def report(self, event, seconds=PATIENCE_SECONDS):
+        report = self.process.wait_for_report(event, seconds)
+        return checked(self.process, report, gaps=self.clients * self.gaps_each)
 
 
 class Listener:
@@ -119,9 +124,9 @@ class Load:
             process.end()
 
     @contextlib.contextmanager
-    def swarm(self, server, clients, **options):
+    def swarm(self, server, clients, gaps_each=0, **options):
         with self.started("swarm", port=server.port, server=server.pid, clients=clients, **options) as process:
-            yield Swarm(process, clients)
+            yield Swarm(process, clients, gaps_each)
 
     @contextlib.contextmanager
     def publisher(self, **options):

@@ -16,9 +16,9 @@ IDS_ON_A_PAGE = 1_000
 
 
 @contextlib.contextmanager
-def filled(bench, count, channels=1):
+def filled(bench, count, channels=1, **settings):
     """A relay with `count` events in each channel."""
-    with bench.contenders.start("relay", **ROOMY) as server:
+    with bench.contenders.start("relay", **ROOMY, **settings) as server:
         # One client for each channel makes it recorded, and tells when all is there.
         with bench.load.swarm(server, channels, until=count, channels=channels) as swarm:
             swarm.connect(RUN_SECONDS)
@@ -106,7 +106,7 @@ def live_traffic(bench, server):
 
 
 def add_storms(bench, table, server, clients, count, cursors, target, **options):
-    """Each round: the live traffic alone, then storms beside it, of which the best known is their sum."""
+    """Each round: the live traffic alone, then storms beside it, which are taken together."""
     with live_traffic(bench, server) as live:
         for _ in bench.runs(table):
             quiet, stormy, results = [], [], []
@@ -134,6 +134,18 @@ def storm(bench):
         cursors = spread_cursors(bench, server, total, clients, missing)
         table = bench.table(f"storm, {clients:,} clients miss {missing:,} each, one channel", "relay")
         add_storms(bench, table, server, clients, total, cursors, 2e6)
+
+
+def storm_restart(bench):
+    """The same after a restart: nothing is in memory, and each client is told that the relay was away."""
+    clients, missing = bench.sizes.storm
+    total = 2 * missing
+    log = bench.contenders.postgres.folder / "restarted.db"
+    with filled(bench, total, LogPath=log) as server:
+        cursors = spread_cursors(bench, server, total, clients, missing)
+    with bench.contenders.start("relay", **ROOMY, LogPath=log) as server:
+        table = bench.table(f"storm after a restart, {clients:,} clients miss {missing:,} each", "relay")
+        add_storms(bench, table, server, clients, total, cursors, None, gaps_each=1)
 
 
 def storm_channels(bench):
@@ -169,6 +181,7 @@ def history(bench):
 CASES = [
     Case("replay", "one client that missed a million events; 200 that missed 10,000 each", replay),
     Case("storm", "1,000 clients that come back at once, beside live traffic", storm),
+    Case("storm-restart", "the same after a restart of the relay, when nothing is in memory", storm_restart),
     Case("storm-channels", "the same, each on a channel of its own", storm_channels),
     Case("history", "pages of /history", history),
 ]
