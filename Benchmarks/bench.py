@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The benchmark: the relay beside a yardstick, on a throw-away PostgreSQL.
 
-    Benchmarks/bench.py [--rounds N] [--json FILE] [--smoke] [CASE ...]
+    Benchmarks/bench.py [--rounds N] [--json FILE] [--smoke] [--only TEXT] [CASE ...]
     Benchmarks/bench.py --list
 
 What the cases and figures mean stands in docs/performance.md. It ends with 1 if a case could not be run, or if an event
@@ -38,6 +38,7 @@ def read_arguments():
     parser.add_argument("cases", nargs="*", metavar="CASE", help="all of them unless some are named")
     parser.add_argument("--list", action="store_true", help="only the names of the cases")
     parser.add_argument("--rounds", type=int, metavar="N", help=f"runs of each contender, default {ROUNDS}")
+    parser.add_argument("--only", metavar="TEXT", default="", help="of their tables, those with this in the name")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, one round: shows that it works, measures nothing")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", default=REPOSITORY / ".build-bench/results.json")
     release = REPOSITORY / ".build/release"
@@ -102,7 +103,7 @@ def main():
         contenders = Contenders(
             postgres, arguments.relay.resolve(), arguments.relay_without_log.resolve(), arguments.tools.resolve())
         load = Load(postgres, arguments.tools.resolve())
-        bench = Bench(contenders, load, SMOKE if arguments.smoke else FULL, rounds, has_targets=not arguments.smoke)
+        bench = Bench(contenders, load, SMOKE if arguments.smoke else FULL, rounds, has_targets=not arguments.smoke, only=arguments.only)
         failures = run_cases(cases, bench)
     finally:
         postgres.remove()

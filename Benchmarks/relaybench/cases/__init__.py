@@ -23,16 +23,20 @@ class Bench:
     rounds: int
     # Tiny sizes reach nothing.
     has_targets: bool
+    # Of the tables only those with this in their names are filled.
+    only: str = ""
     tables: list[Table] = dataclasses.field(default_factory=list)
 
     def table(self, name, *contenders):
         table = Table(name, list(contenders), self.has_targets)
-        self.tables.append(table)
+        if self.only in name:
+            self.tables.append(table)
         return table
 
     def runs(self, table):
         """Each round each contender, in turns."""
-        for number in range(1, self.rounds + 1):
+        rounds = self.rounds if self.only in table.name else 0
+        for number in range(1, rounds + 1):
             for contender in table.contenders:
                 print(f"{table.name}: {contender}, round {number} of {self.rounds}", file=sys.stderr, flush=True)
                 yield contender

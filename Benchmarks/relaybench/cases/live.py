@@ -28,8 +28,8 @@ def delivered(bench, contender, clients, count, per_transaction=BATCH, **options
 
 def fan_out(bench):
     """All events are published at once, in transactions of 100; every client gets all of them."""
-    for (clients, payload), (count, _) in bench.sizes.fan_out.items():
-        table = bench.table(f"fan-out flat out, {size(clients, payload)}", "yardstick", "relay")
+    for clients, payload, count in bench.sizes.fan_out:
+        table = bench.table(f"fan-out, {size(clients, payload)}, {count:,} events", "yardstick", "relay")
         is_judged = (clients, payload) in MEASURED
         for contender in bench.runs(table):
             report, _ = delivered(bench, contender, clients, count, bytes=payload)
@@ -41,7 +41,7 @@ def fan_out(bench):
 
 def latency(bench):
     """A hundred events a second, one in each transaction: from just before NOTIFY until a client has read it."""
-    for (clients, payload), (_, count) in bench.sizes.fan_out.items():
+    for clients, payload, count in bench.sizes.at_rate:
         table = bench.table(f"{RATE} events/s, {size(clients, payload)}", "yardstick", "relay")
         is_judged = (clients, payload) == (1_000, SMALL)
         targets = {0.5: ratio_at_most(1.2), 0.99: ratio_at_most(1.5)} if is_judged else {}
@@ -90,7 +90,7 @@ def heard(bench, count, per_transaction):
 
 def log_cost(bench):
     """The same relay with and without append."""
-    for clients, count in bench.sizes.log_cost.items():
+    for clients, count in bench.sizes.log_cost:
         table = bench.table(f"cost of the log, {size(clients, SMALL)}", "relay without log", "relay")
         for contender in bench.runs(table):
             report, _ = delivered(bench, contender, clients, count)
