@@ -92,7 +92,7 @@ kill-loop: requirements release ## kill -9 under load, TIMES=300, then the same 
 	PG_EVENTRELAY=$(CURDIR)/.build/release/$(PROGRAM) EVENTRELAY_KILLS=$(TIMES) \
 		swift test --skip-build --disable-xctest --filter 'SoakTests/.*hundreds.*'
 
-bench: requirements release bench-tools ## measure beside a yardstick; CASES="fan-out storm" ROUNDS=5 (docs/performance.md)
+bench: requirements release bench-tools ## measure it beside a yardstick; CASES="fan-out storm" ROUNDS=5
 	swift build -c release --product RelayWithoutLog
 	@exec Benchmarks/bench.py --rounds $(ROUNDS) $(BENCH_FLAGS) $(CASES)
 

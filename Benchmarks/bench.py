@@ -39,7 +39,8 @@ def read_arguments():
     parser.add_argument("--list", action="store_true", help="only the names of the cases")
     parser.add_argument("--rounds", type=int, metavar="N", help=f"runs of each contender, default {ROUNDS}")
     parser.add_argument("--only", metavar="TEXT", default="", help="of their tables, those with this in the name")
-    parser.add_argument("--smoke", action="store_true", help="tiny sizes, one round: shows that it works, measures nothing")
+    smoke = "tiny sizes, one round: shows that it works, measures nothing"
+    parser.add_argument("--smoke", action="store_true", help=smoke)
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", default=REPOSITORY / ".build-bench/results.json")
     release = REPOSITORY / ".build/release"
     parser.add_argument("--relay", type=pathlib.Path, metavar="FILE", default=release / "pg_eventrelay")
@@ -103,18 +104,24 @@ def main():
         contenders = Contenders(
             postgres, arguments.relay.resolve(), arguments.relay_without_log.resolve(), arguments.tools.resolve())
         load = Load(postgres, arguments.tools.resolve())
-        bench = Bench(contenders, load, SMOKE if arguments.smoke else FULL, rounds, has_targets=not arguments.smoke, only=arguments.only)
+        bench = Bench(
+            contenders, load, SMOKE if arguments.smoke else FULL, rounds,
+            has_targets=not arguments.smoke, only=arguments.only,
+        )
         failures = run_cases(cases, bench)
     finally:
         postgres.remove()
 
     if bench.has_targets:
         print("\n## targets\n", *lines_of_targets(bench.tables), sep="\n")
-    tables = [{"table": table.name, "contenders": table.contenders, "measures": table.results()} for table in bench.tables]
+    tables = [
+        {"table": table.name, "contenders": table.contenders, "measures": table.results()} for table in bench.tables
+    ]
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(
-        json.dumps({"machine": machine, "rounds": rounds, "smoke": arguments.smoke, "tables": tables, "failures": failures},
-                   indent=1) + "\n")
+    results = {
+        "machine": machine, "rounds": rounds, "smoke": arguments.smoke, "tables": tables, "failures": failures,
+    }
+    arguments.json.write_text(json.dumps(results, indent=1) + "\n")
     print(f"\nbench: {len(cases)} cases, {len(failures)} failed; {arguments.json}")
     return 1 if failures else 0
 

@@ -60,7 +60,7 @@ class Measure:
 
 
 class Table:
-    """The measures of a case. Of its contenders the last is the one that is judged, the first what it is held against."""
+    """Measures of a case. Of its contenders the last is the one that is judged, the first what it is held against."""
 
     def __init__(self, name, contenders, has_targets):
         self.name = name
@@ -70,7 +70,9 @@ class Table:
         self.measures = {}
 
     def add(self, name, unit, contender, value, target=None, is_compared=True):
-        measure = self.measures.setdefault(name, Measure(name, unit, target if self.has_targets else None, is_compared))
+        if not self.has_targets:
+            target = None
+        measure = self.measures.setdefault(name, Measure(name, unit, target, is_compared))
         # A contender that is there already begins a new round.
         if not measure.rounds or contender in measure.rounds[-1]:
             measure.rounds.append({})
@@ -123,12 +125,12 @@ def lines_of_targets(tables):
 
 def aligned(rows):
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "| " + " | ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]) + " |"
-        for row in rows
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    padded = [
+        [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:]))]
+        for first, *rest in [rows[0], rule, *rows[1:]]
     ]
-    rule = "| " + " | ".join(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]) + " |"
-    return [lines[0], rule, *lines[1:]]
+    return [f"| {' | '.join(row)} |" for row in padded]
 
 
 def median(values):

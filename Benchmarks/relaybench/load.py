@@ -79,7 +79,8 @@ class Swarm:
         except Failure as failure:
             report = self.mark()
             raise Failure(
-                f"{failure}\n    {report['complete']} of {self.clients} clients have all events, {report['open']} are connected"
+                f"{failure}\n    {report['complete']} of {self.clients} clients have all events, "
+                f"{report['open']} are connected"
             ) from None
 
     def mark(self):

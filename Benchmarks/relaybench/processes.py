@@ -12,6 +12,7 @@ import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 THROWAWAY_POSTGRES = REPOSITORY / "scripts/throwaway-postgres.sh"
+CARETAKER = 'trap "" HUP INT TERM; cat; "$0" stop "$1/postgres"; rm -rf "$1"'
 
 # How long a process may take to do what it does at once on a quiet machine.
 PATIENCE_SECONDS = 60
@@ -90,7 +91,8 @@ class Process:
 
     def end(self):
         """At once for tools, which end with their standard input; servers are told to."""
-        for stop, seconds in ((self.close_input, 1), (self.process.terminate, STOP_SECONDS), (self.process.kill, STOP_SECONDS)):
+        stops = (self.close_input, 1), (self.process.terminate, STOP_SECONDS), (self.process.kill, STOP_SECONDS)
+        for stop, seconds in stops:
             if self.process.poll() is None:
                 stop()
                 try:
@@ -117,7 +119,7 @@ class Postgres:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pg_eventrelay-bench.", dir="/tmp"))
         # Stops and removes it when our end of the pipe is closed, be it because we were killed.
         self.caretaker = subprocess.Popen(
-            ["bash", "-c", 'trap "" HUP INT TERM; cat; "$0" stop "$1/postgres"; rm -rf "$1"', THROWAWAY_POSTGRES, self.folder],
+            ["bash", "-c", CARETAKER, THROWAWAY_POSTGRES, self.folder],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True,
         )
         try:

@@ -1,5 +1,5 @@
-"""How much of everything: the one place for the numbers that make a run long enough to be measured and short enough to be
-repeated. The second column is for `--smoke`, which only shows that every case works."""
+"""How much of everything: the one place for the numbers that make a run long enough to be measured, and short enough
+to be repeated. The sizes of `--smoke` only show that every case works."""
 
 import dataclasses
 
@@ -7,10 +7,10 @@ SMALL, LARGE = 200, 7900
 # A NOTIFY payload of 200 bytes is a row as JSON or an id with some context; 7,900 is close to PostgreSQL's limit.
 
 # Clients, payload bytes, events published at once.
-#   Two seconds at the yardstick's speed, which is some 0.3 M events a second for one client, else 10 M deliveries, or 2 GB,
-#   a second and more. PostgreSQL bounds the first, copying in memory the rest.
-#   The relay keeps the newest 16 MiB of events in memory. Where a client falls behind that, it reads the log, and nothing
-#   holds the publisher back. Of the two runs with 1,000 clients the first stays within it, the second does not.
+#   Two seconds at the yardstick's speed, which is some 0.3 M events a second for one client, else 10 M deliveries, or
+#   2 GB, a second and more. PostgreSQL bounds the first, copying in memory the rest.
+#   The relay keeps the newest 16 MiB of events in memory. Where a client falls behind that, it reads the log, and
+#   nothing holds the publisher back. Of the two runs with 1,000 clients the first stays within it, the second does not.
 FAN_OUT = (
     (1, SMALL, 600_000),
     (100, SMALL, 200_000),
@@ -22,8 +22,8 @@ FAN_OUT = (
     (1_000, LARGE, 1_000),
     (5_000, LARGE, 200),
 )
-# Clients, payload bytes, events at RATE a second: as many as a p99.9 needs at the least where it is judged, else enough for a
-# p99. Where it is more than two cores can send, just enough to see it.
+# Clients, payload bytes, events at RATE a second: as many as a p99.9 needs at the least where it is judged, else enough
+# for a p99. Where it is more than two cores can send, just enough to see it.
 AT_RATE = (
     (1, SMALL, 1_000),
     (100, SMALL, 500),
@@ -44,11 +44,11 @@ BATCH = 100
 class Sizes:
     fan_out: tuple[tuple[int, int, int], ...]
     at_rate: tuple[tuple[int, int, int], ...]
-    # Channels, clients on each, events on each. The log writes a row to as many places of its index as there are channels.
+    # Channels, clients on each, events on each: to as many places of its index does the log write in turns.
     many_channels: tuple[int, int, int]
     # Events: in transactions of BATCH, and alone. Two seconds of what PostgreSQL delivers to one listener.
     ingest: tuple[int, int]
-    # Clients and events. Without a log nothing but memory holds what a client has not got yet, so they stay well within it.
+    # Clients and events. Without a log only memory holds what a client has not got yet, so they stay well within it.
     log_cost: tuple[tuple[int, int], ...]
     idle_clients: int
     # Seconds, once they are connected.

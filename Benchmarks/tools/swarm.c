@@ -1,9 +1,9 @@
 /* Many WebSocket subscribers in one thread: counts what they get, checks that it is whole and in order, and accounts
  * for what it cost the server. It answers line by line, so that whoever drives it knows where it is:
  *
- *     in      connect    opens all connections                      out     connected
- *             mark       ends a phase and begins the next                   phase
- *             (end)      closes everything                                  complete, by itself, when --until is reached
+ *     in      connect    opens all connections                     out     connected
+ *             mark       ends a phase and begins the next                  phase
+ *             (its end)  closes everything                                 complete: all clients have reached --until
  *
  * Each line out is a JSON object with the figures since the one before. Of all that it receives it touches no more than
  * the head of a frame and the number in the payload, for it has to be several times cheaper than the server.

@@ -1,14 +1,23 @@
 """Connections: how fast they come, and what an idle one costs."""
 
+import resource
 import time
 
 from ..figures import at_most, ratio_at_least
+from ..processes import Failure
 from . import RUN_SECONDS, Case
+
+# Open files of the relay beyond its WebSockets: other connections that it allows for, and its own.
+DESCRIPTORS_BESIDE = 1_200
 
 
 def connections(bench):
     """All connect to one channel, at most 256 at once, then nothing happens."""
     clients = bench.sizes.idle_clients
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit < clients + DESCRIPTORS_BESIDE:
+        needed = clients + DESCRIPTORS_BESIDE
+        raise Failure(f"{clients:,} connections need {needed:,} open files, {limit:,} are allowed: ulimit -Hn")
     table = bench.table(f"{clients:,} connections", "yardstick", "relay")
     for contender in bench.runs(table):
         with bench.contenders.start(contender) as server, bench.load.swarm(server, clients) as swarm:

@@ -1,4 +1,4 @@
-"""What comes from the log: replays, storms of clients that come back, pages of history. The yardstick has no such thing."""
+"""What comes from the log, which the yardstick lacks: replays, storms of clients that come back, pages of history."""
 
 import contextlib
 import json
