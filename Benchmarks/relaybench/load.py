@@ -83,6 +83,11 @@ class Swarm:
                 f"{report['open']} are connected"
             ) from None
 
+    def expect_more(self, until):
+        """The clients are not complete any more; what comes is a phase of its own."""
+        self.mark()
+        self.process.say(f"until {until}")
+
     def mark(self):
         """The report since the one before; what follows is a phase of its own."""
         self.process.say("mark")

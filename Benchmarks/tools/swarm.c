@@ -3,6 +3,7 @@
  *
  *     in      connect    opens all connections                     out     connected
  *             mark       ends a phase and begins the next                  phase
+ *             until N    the same clients are to get more
  *             (its end)  closes everything                                 complete: all clients have reached --until
  *
  * Each line out is a JSON object with the figures since the one before. Of all that it receives it touches no more than
@@ -60,7 +61,7 @@ static struct {
 static int epoll;
 static struct client *clients;
 static size_t asked, opened, open_now, completed;
-static bool is_connecting;
+static bool is_connecting, has_told; /* that it is complete */
 /* For each client the id that it saw last, and the number of the event that has to follow; used in turns. */
 static struct cursor {
     uint64_t id, next;
@@ -308,6 +309,17 @@ static void leave(void)
 
 /* --- in and out ------------------------------------------------------------------------------------------------- */
 
+static void expect_more(uint64_t until)
+{
+    options.until = until;
+    completed = 0;
+    for (size_t i = 0; i < options.clients; i++) {
+        clients[i].is_complete = clients[i].next >= until;
+        completed += clients[i].is_complete;
+    }
+    has_told = false;
+}
+
 static void obey(const char *command)
 {
     if (strcmp(command, "connect") == 0) {
@@ -315,6 +327,8 @@ static void obey(const char *command)
         begin_phase();
     } else if (strcmp(command, "mark") == 0) {
         end_phase("phase");
+    } else if (strncmp(command, "until ", 6) == 0) {
+        expect_more(number("until", command + 6));
     } else {
         fail("what is '%s'?", command);
     }
@@ -374,7 +388,7 @@ int main(int count, char **arguments)
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, STDIN_FILENO, &standard_input) != 0) fail_with_errno("standard input");
     begin_phase();
 
-    for (bool was_complete = false;;) {
+    for (;;) {
         struct epoll_event events[EVENTS_AT_ONCE];
         int ready = epoll_wait(epoll, events, EVENTS_AT_ONCE, -1);
         for (int i = 0; i < ready; i++) {
@@ -389,8 +403,8 @@ int main(int count, char **arguments)
             is_connecting = false;
             end_phase("connected");
         }
-        if (!was_complete && completed == options.clients) {
-            was_complete = true;
+        if (!has_told && completed == options.clients) {
+            has_told = true;
             end_phase("complete");
         }
     }

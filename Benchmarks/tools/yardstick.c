@@ -24,8 +24,8 @@ enum {
     LARGEST_REQUEST = 4096,
     EVENTS_AT_ONCE = 1024,
     BACKLOG = 4096,
-    /* Of events that are taken from PostgreSQL before clients get them: beyond it larger sends gain nothing. */
-    BYTES_AT_ONCE = 128 << 10,
+    /* Of events that are taken from PostgreSQL before clients get them: larger sends gain nothing. */
+    BYTES_AT_ONCE = 512 << 10,
 };
 
 struct client {
