@@ -43,7 +43,7 @@ class Contenders:
         try:
             yield Server(process, process.wait_for(port_in, "the port"))
         finally:
-            process.end()
+            process.end(is_server=True)
             # A log may have a gigabyte.
             shutil.rmtree(folder)
 

@@ -89,14 +89,13 @@ class Process:
         said = "".join(f"\n    {line}" for line in self.last_lines)
         return Failure(f"{self.name}: {what}{said}")
 
-    def end(self):
-        """At once for tools, which end with their standard input; servers are told to."""
-        stops = (self.close_input, 1), (self.process.terminate, STOP_SECONDS), (self.process.kill, STOP_SECONDS)
-        for stop, seconds in stops:
+    def end(self, is_server=False):
+        """Tools end with their standard input; servers are told to."""
+        for stop in (self.process.terminate if is_server else self.close_input, self.process.kill):
             if self.process.poll() is None:
                 stop()
                 try:
-                    self.process.wait(seconds)
+                    self.process.wait(STOP_SECONDS)
                 except subprocess.TimeoutExpired:
                     pass
         for reader in self.readers:
