@@ -21,14 +21,19 @@ ARGS ?=
 MINUTES ?= 30
 TIMES ?= 300
 
+# For `make bench`: names of cases (all if empty), runs of each contender, more flags such as --json FILE.
+CASES ?=
+ROUNDS ?= 5
+BENCH_FLAGS ?=
+
 PROGRAM := pg_eventrelay
 # Only the folders that are there; of their files swift format takes the Swift ones.
-SOURCES := $(wildcard Package.swift Sources Tests Plugins migrations assets)
+SOURCES := $(wildcard Package.swift Sources Tests Benchmarks Plugins migrations assets)
 
 # `make -j test` keeps the order too: two builds at once would only wait for each other.
 .NOTPARALLEL:
 .PHONY: help run build release test test-swift test-viewer autobahn fuzz slow-clients soak kill-loop \
-	tsan tsan-short asan lint format requirements clean
+	bench bench-smoke bench-tools tsan tsan-short asan lint format requirements clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -86,6 +91,19 @@ kill-loop: requirements release ## kill -9 under load, TIMES=300, then the same 
 	swift build --build-tests $(SWIFT_FLAGS)
 	PG_EVENTRELAY=$(CURDIR)/.build/release/$(PROGRAM) EVENTRELAY_KILLS=$(TIMES) \
 		swift test --skip-build --disable-xctest --filter 'SoakTests/.*hundreds.*'
+
+bench: requirements release bench-tools ## measure it beside a yardstick; CASES="fan-out storm" ROUNDS=5
+	swift build -c release --product RelayWithoutLog
+	@exec Benchmarks/bench.py --rounds $(ROUNDS) $(BENCH_FLAGS) $(CASES)
+
+# Against the debug build: its figures mean nothing.
+bench-smoke: requirements bench-tools ## every case of it with tiny sizes
+	swift build $(SWIFT_FLAGS)
+	@exec Benchmarks/bench.py --smoke --json .build-bench/smoke.json \
+	    --relay .build/debug/$(PROGRAM) --relay-without-log .build/debug/RelayWithoutLog $(BENCH_FLAGS) $(CASES)
+
+bench-tools: requirements
+	@$(MAKE) --no-print-directory -C Benchmarks/tools OUT=$(CURDIR)/.build-bench
 
 tsan: requirements ## the Swift tests under ThreadSanitizer
 	scripts/sanitize.sh thread $(TEST_FLAGS)

@@ -157,6 +157,16 @@ let package = Package(
             path: "Tests/WebSocketEcho",
             swiftSettings: settings
         ),
+        // The relay without its log: the benchmark compares it with the whole.
+        .executableTarget(
+            name: "RelayWithoutLog",
+            dependencies: [
+                "RelayCore", "RelayHTTP", "RelayObservability", "RelayPostgres", "RelayThreads",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks/RelayWithoutLog",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "EventRelayTests",
             dependencies: [

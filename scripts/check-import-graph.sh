@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Holds the import graph of Sources/: a core that imports nothing, adapters that don't know one another, and each
+# Holds the import graph of Sources/ and Benchmarks/: a core that imports nothing, adapters that don't know one another, and each
 # outside library behind one adapter. The compiler checks that a target imports only what Package.swift gives it; this
 # checks that Package.swift doesn't give it more than the design allows.
 #
-#   scripts/check-import-graph.sh [FOLDER]     default: Sources, beside this script's folder
+#   scripts/check-import-graph.sh [FOLDER…]     default: Sources and Benchmarks, beside this script's folder
 set -euo pipefail
 
-root=${1:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/Sources}
-readonly root
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+[[ $# -gt 0 ]] || set -- "$repository/Sources" "$repository/Benchmarks"
+readonly repository roots=("$@")
 
 # Part of every Swift toolchain and free of I/O.
 readonly standard_library='^(Swift|Synchronization)$'
@@ -20,6 +21,7 @@ allowed_own_modules() {
     RelayHTTP) echo RelayCore RelayAssets ;;
     RelayObservability) echo RelayCore ;;
     EventRelay) echo RelayCore RelayHTTP RelayObservability RelayPostgres RelaySQLite ;;
+    RelayWithoutLog) echo RelayCore RelayHTTP RelayObservability RelayPostgres RelayThreads ;;
     esac
 }
 
@@ -38,16 +40,16 @@ readonly access='(public|package|internal|fileprivate|private)[[:space:]]+'
 readonly kind='(struct|class|enum|protocol|func|var|let|typealias|actor)[[:space:]]+'
 readonly import="^[[:space:]]*($attribute)*($access)?import[[:space:]]+($kind)?([A-Za-z_0-9]+)"
 
-# A line "FILE:LINE MODULE" for each import, FILE from the target's folder on.
+# A line "FILE:LINE MODULE" for each import below a folder, FILE from the target's folder on.
 imports() {
-    (cd "$root" && grep -rnE --include='*.swift' "$import" -- *) |
+    (cd "$1" && grep -rnE --include='*.swift' "$import" -- *) |
         while IFS=: read -r file line statement; do
             [[ $statement =~ $import ]] && echo "$file:$line ${BASH_REMATCH[-1]}"
         done
 }
 
 violation() {
-    echo "Sources/$1: $2" >&2
+    echo "${root##*/}/$1: $2" >&2
     violations=$((violations + 1))
 }
 
@@ -67,24 +69,27 @@ check_import() {
     fi
 }
 
-[[ -d $root ]] || {
-    echo "check-import-graph: no folder $root" >&2
-    exit 1
-}
-
 violations=0
-count=0
-while read -r place module; do
-    count=$((count + 1))
-    check_import "$place" "$module"
-done < <(imports)
+total=0
+for root in "${roots[@]}"; do
+    [[ -d $root ]] || {
+        echo "check-import-graph: no folder $root" >&2
+        exit 1
+    }
+    count=0
+    while read -r place module; do
+        count=$((count + 1))
+        check_import "$place" "$module"
+    done < <(imports "$root")
+    if ((count == 0)); then
+        echo "Import graph: found no import in $root, so nothing was checked." >&2
+        exit 1
+    fi
+    total=$((total + count))
+done
 
-if ((count == 0)); then
-    echo "Import graph: found no import in $root, so nothing was checked." >&2
-    exit 1
-fi
 if ((violations > 0)); then
-    echo "Import graph: $violations of $count imports break it." >&2
+    echo "Import graph: $violations of $total imports break it." >&2
     exit 1
 fi
-echo "Import graph: $count imports, all as designed."
+echo "Import graph: $total imports, all as designed."

@@ -29,6 +29,8 @@ need() {
 
 has_postgres_server() { compgen -G '/usr/lib/postgresql/*/bin/initdb' || command -v initdb; }
 
+has_c_compiler() { command -v cc || command -v clang; }
+
 # Debian's package belongs to the system's Python; another python3 that comes first on the PATH doesn't see it.
 has_selenium() {
     /usr/bin/python3 -c 'import importlib.util as u, sys; sys.exit(u.find_spec("selenium") is None)'
@@ -48,6 +50,7 @@ check_requirements() {
     if [[ $purpose == test ]]; then
         need "the sqlite3 shell" sqlite3 command -v sqlite3
         need "PgBouncer" pgbouncer test -x /usr/sbin/pgbouncer
+        need "a C compiler (cc or clang)" gcc has_c_compiler
         need "/usr/bin/python3" python3 test -x /usr/bin/python3
         need "venv for /usr/bin/python3" python3-venv /usr/bin/python3 -c 'import ensurepip, venv'
         need "Selenium for /usr/bin/python3" python3-selenium has_selenium
