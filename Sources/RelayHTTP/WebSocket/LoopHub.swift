@@ -86,8 +86,10 @@ package final class LoopHub {
         guard let subscribers = self.live[key] else { return }
         let encoded = frames.frames(of: key.channel, key.kind)
         if encoded.isEmpty { return }
-        // Iterates over a copy: subscribers that lag or break leave the list meanwhile.
-        for subscriber in subscribers { subscriber.deliver(encoded.buffer, after: previousHead) }
+        encoded.buffer.withUnsafeReadableBytes { bytes in
+            // Iterates over a copy: subscribers that lag or break leave the list meanwhile.
+            for subscriber in subscribers { subscriber.deliver(encoded.buffer, bytes, after: previousHead) }
+        }
     }
 
     func addLive(_ subscriber: SubscriberHandler) {

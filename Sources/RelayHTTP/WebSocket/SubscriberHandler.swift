@@ -36,6 +36,10 @@ package final class SubscriberHandler: ChannelInboundHandler {
     /// The page that was asked for, until it is its turn.
     private var arrived: ReplayPage?
     private var context: ChannelHandlerContext?
+    private var channel: (any Channel)?
+    private var socket: DirectSocket?
+    /// Something was written by way of the channel since it was last seen to have nothing pending.
+    private var mayHavePending = true
     private var pingsUnanswered = 0
     private var bytesWritten = 0
     /// After the last ping: what had left, if the kernel's buffer was full then.
@@ -71,6 +75,8 @@ package final class SubscriberHandler: ChannelInboundHandler {
 
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        self.channel = context.channel
+        self.socket = DirectSocket(context.pipeline.syncOperations)
         self.pingRound = self.hub.currentPingRound
         self.hub.add(self)
         self.observer.observe(.subscriberJoined(channel: self.channelName, kind: self.kind.rawValue))
@@ -84,6 +90,8 @@ package final class SubscriberHandler: ChannelInboundHandler {
 
     package func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        self.channel = nil
+        self.socket = nil
         self.leave()
         self.hub.remove(self)
         self.observer.observe(.subscriberLeft(channel: self.channelName, reason: self.closeReason))
@@ -202,16 +210,29 @@ package final class SubscriberHandler: ChannelInboundHandler {
     // MARK: - Live
 
     /// A batch comes while this subscriber is among the live ones.
-    /// - Parameter previousHead: the newest id fanned out before it.
-    func deliver(_ frames: ByteBuffer, after previousHead: EventID) {
-        guard let context = self.context, self.liveIndex != nil else { return }
-        switch self.machine.batchFannedOut(after: previousHead, isWritable: context.channel.isWritable) {
+    /// - Parameters:
+    ///   - bytes: those of `frames`.
+    ///   - previousHead: the newest id fanned out before it.
+    func deliver(_ frames: ByteBuffer, _ bytes: UnsafeRawBufferPointer, after previousHead: EventID) {
+        guard let channel = self.channel, let context = self.context, self.liveIndex != nil else { return }
+        let socket = self.idleSocket(of: channel)
+        let isWritable = socket != nil || channel.isWritable
+        switch self.machine.batchFannedOut(after: previousHead, isWritable: isWritable) {
         case .send:
-            self.send(frames, context)
+            let taken = socket?.send(bytes) ?? 0
+            self.bytesWritten += taken
+            if taken < bytes.count { self.send(frames.behind(taken), context) }
         case .stop:
             self.hub.removeLive(self)
             self.observer.observe(.subscriberLagging(channel: self.channelName))
         }
+    }
+
+    /// The socket, if nothing has to leave before what is sent now.
+    private func idleSocket(of channel: any Channel) -> DirectSocket? {
+        guard let socket = self.socket, channel.isActive else { return nil }
+        if self.mayHavePending { self.mayHavePending = self.unsentBytes > 0 }
+        return self.mayHavePending ? nil : socket
     }
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -226,11 +247,13 @@ package final class SubscriberHandler: ChannelInboundHandler {
 
     private func write(_ frames: ByteBuffer) {
         if frames.readableBytes == 0 { return }
+        self.mayHavePending = true
         self.bytesWritten += frames.readableBytes
         self.context?.write(self.wrapOutboundOut(frames), promise: nil)
     }
 
     private func send(_ frames: ByteBuffer, _ context: ChannelHandlerContext) {
+        self.mayHavePending = true
         self.bytesWritten += frames.readableBytes
         context.writeAndFlush(self.wrapOutboundOut(frames), promise: nil)
     }
@@ -322,7 +345,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
     }
 
     private var unsentBytes: Int {
-        (try? self.context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        (try? self.channel?.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
     // MARK: - Closing
@@ -351,5 +374,11 @@ package final class SubscriberHandler: ChannelInboundHandler {
         context.eventLoop.assumeIsolated().scheduleTask(in: delay) {
             self.close(.goingAway, reason: "shutting down, come back")
         }
+    }
+}
+
+extension ByteBuffer {
+    fileprivate func behind(_ count: Int) -> ByteBuffer {
+        self.getSlice(at: self.readerIndex + count, length: self.readableBytes - count) ?? ByteBuffer()
     }
 }
