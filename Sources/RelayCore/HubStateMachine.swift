@@ -22,7 +22,7 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
         let bytes: Int
         let batch: Batch
         /// Whom it concerns; nil for all.
-        let channels: Set<ChannelName>?
+        let channels: [ChannelName]?
     }
 
     /// The newest id fanned out on this loop. Who has seen it and is added now misses nothing.
@@ -56,10 +56,10 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
     /// How far the log can be read.
     package var readableThrough: EventID { min(self.head, self.standing.writtenThrough) }
 
-    /// - Parameter channels: whom the batch concerns; nil for all.
+    /// - Parameter channels: whom the batch concerns, each once; nil for all.
     package mutating func batchAppended(
         _ batch: Batch,
-        of channels: Set<ChannelName>?,
+        of channels: [ChannelName]?,
         after: EventID,
         last: EventID,
         bytes: Int,
@@ -97,7 +97,7 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
         }
     }
 
-    private static func keys(of channels: Set<ChannelName>?) -> [ChannelName?] {
+    private static func keys(of channels: [ChannelName]?) -> [ChannelName?] {
         channels?.map(Optional.some) ?? [nil]
     }
 

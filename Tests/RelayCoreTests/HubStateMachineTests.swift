@@ -153,7 +153,7 @@ struct HubStateMachineTests {
             let isOfAll = Int.random(in: 0..<20, using: &random) == 0
             let channels: [ChannelName] = ["a", "b", "c", "d"].filter { _ in Bool.random(using: &random) }
             let last = EventID(hub.head.rawValue + Int64.random(in: 1...5, using: &random))
-            hub.append(through: last, of: isOfAll ? nil : Set(channels))
+            hub.append(through: last, of: isOfAll ? nil : channels)
             batches.append((last, isOfAll ? nil : Set(channels)))
             let cursors = (max(100, hub.head.rawValue - 120)..<hub.head.rawValue).map { EventID($0) }
             guard let start = cursors.filter({ hub.position(of: $0) == .inTail }).randomElement(using: &random) else {
@@ -177,7 +177,7 @@ extension HubStateMachine where Batch == String {
     /// - Parameter standing: nil if everything is written.
     fileprivate mutating func append(
         through last: EventID,
-        of channels: Set<ChannelName>? = ["people"],
+        of channels: [ChannelName]? = ["people"],
         bytes: Int = 10,
         evictedThrough: EventID = .zero,
         standing: LogStanding? = nil

@@ -15,7 +15,7 @@ package final class LoopHub {
     private let eventLoop: any EventLoop
     private var machine: HubStateMachine<FrameBatch>
     /// Those that get batches as they come.
-    private var live: [LiveKey: [SubscriberHandler]] = [:]
+    private var live: [ChannelName: Live] = [:]
     /// All, whatever their state.
     private var subscribers: [SubscriberHandler] = []
     /// Those that have something to replay, until it is their turn; each of them once.
@@ -25,9 +25,25 @@ package final class LoopHub {
     private var pinging: RepeatedTask?
     private var drain: (spacing: TimeAmount, next: Int64)?
 
-    private struct LiveKey: Hashable {
-        let channel: ChannelName
-        let kind: FrameKind
+    /// Of one channel.
+    private struct Live {
+        var raw: [SubscriberHandler] = []
+        var enveloped: [SubscriberHandler] = []
+
+        subscript(kind: FrameKind) -> [SubscriberHandler] {
+            get {
+                switch kind {
+                case .raw: self.raw
+                case .enveloped: self.enveloped
+                }
+            }
+            _modify {
+                switch kind {
+                case .raw: yield &self.raw
+                case .enveloped: yield &self.enveloped
+                }
+            }
+        }
     }
 
     package init(eventLoop: any EventLoop, head: EventID) {
@@ -65,49 +81,52 @@ package final class LoopHub {
         let previousHead = self.machine.head
         self.machine.batchAppended(
             frames,
-            of: frames.concernsAllChannels ? nil : frames.channels,
+            of: frames.channels,
             after: batch.after,
             last: batch.last,
             bytes: frames.bytes,
             evictedThrough: batch.evictedThrough,
             standing: batch.standing
         )
-        if frames.concernsAllChannels {
-            for key in self.live.keys { self.fanOut(frames, to: key, after: previousHead) }
-        } else {
-            for channel in frames.channels {
-                self.fanOut(frames, to: LiveKey(channel: channel, kind: .raw), after: previousHead)
-                self.fanOut(frames, to: LiveKey(channel: channel, kind: .enveloped), after: previousHead)
-            }
+        for channel in frames.channels ?? Array(self.live.keys) {
+            guard let live = self.live[channel] else { continue }
+            self.fanOut(frames, of: channel, .raw, to: live.raw, after: previousHead)
+            self.fanOut(frames, of: channel, .enveloped, to: live.enveloped, after: previousHead)
         }
     }
 
-    private func fanOut(_ frames: FrameBatch, to key: LiveKey, after previousHead: EventID) {
-        guard let subscribers = self.live[key] else { return }
-        let encoded = frames.frames(of: key.channel, key.kind)
+    /// To a copy of the list: subscribers that lag or break leave the list meanwhile.
+    private func fanOut(
+        _ frames: FrameBatch,
+        of channel: ChannelName,
+        _ kind: FrameKind,
+        to subscribers: [SubscriberHandler],
+        after previousHead: EventID
+    ) {
+        if subscribers.isEmpty { return }
+        let encoded = frames.frames(of: channel, kind)
         if encoded.isEmpty { return }
         encoded.buffer.withUnsafeReadableBytes { bytes in
-            // Iterates over a copy: subscribers that lag or break leave the list meanwhile.
             for subscriber in subscribers { subscriber.deliver(encoded.buffer, bytes, after: previousHead) }
         }
     }
 
     func addLive(_ subscriber: SubscriberHandler) {
-        let key = LiveKey(channel: subscriber.channelName, kind: subscriber.kind)
-        subscriber.liveIndex = self.live[key, default: []].count
-        self.live[key, default: []].append(subscriber)
+        let channel = subscriber.channelName
+        subscriber.liveIndex = self.live[channel, default: Live()][subscriber.kind].count
+        self.live[channel, default: Live()][subscriber.kind].append(subscriber)
     }
 
     /// Takes a subscriber from the live ones; the last one of the list takes its place.
     func removeLive(_ subscriber: SubscriberHandler) {
-        let key = LiveKey(channel: subscriber.channelName, kind: subscriber.kind)
-        guard let index = subscriber.liveIndex, let last = self.live[key]?.popLast() else { return }
+        let (channel, kind) = (subscriber.channelName, subscriber.kind)
+        guard let index = subscriber.liveIndex, let last = self.live[channel]?[kind].popLast() else { return }
         subscriber.liveIndex = nil
         if last !== subscriber {
-            self.live[key]?[index] = last
+            self.live[channel]?[kind][index] = last
             last.liveIndex = index
-        } else if index == 0 {
-            self.live[key] = nil
+        } else if self.live[channel].map({ $0.raw.isEmpty && $0.enveloped.isEmpty }) == true {
+            self.live[channel] = nil
         }
     }
 
