@@ -14,11 +14,7 @@ struct ListenerThread: ~Copyable {
     /// for the log later.
     private static let heldLimit = ReportQueue.defaultCapacity
 
-    /// Between two reads of the socket: far below what anybody notices, and above what a batch costs.
-    private static let readInterval = Duration.microseconds(250)
-
     private var machine: ListenerStateMachine
-    private var lastRead = ContinuousClock.now
     private var connection: PostgresConnection?
     private var nextAttempt = ContinuousClock.now
     /// Arrived before the connection was reported: their events come after the outage's gap.
@@ -179,27 +175,13 @@ struct ListenerThread: ~Copyable {
                 self.isPaused = false
                 self.machine.inputArrived(at: .now)
             }
-            if ready.socket {
-                self.letGather()
-                try self.read()
-            }
+            if ready.socket { try self.read() }
             if !self.isPaused, let due = self.machine.nextDue, due <= .now {
                 self.perform(self.machine.timeDue(at: .now))
             }
         } catch {
             self.lose(error)
         }
-    }
-
-    /// Where notifications come one by one and fast, each would cost four changes of thread and a transaction of the log.
-    /// So the socket is read once in `readInterval` at the most; who comes after a pause does not wait.
-    private mutating func letGather() {
-        let due = self.lastRead + Self.readInterval
-        if .now < due {
-            var rest = timespec(tv_sec: 0, tv_nsec: Int((due - .now) / .nanoseconds(1)))
-            nanosleep(&rest, nil)
-        }
-        self.lastRead = .now
     }
 
     private mutating func read() throws(PostgresError) {
