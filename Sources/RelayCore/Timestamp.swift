@@ -40,7 +40,8 @@ extension Timestamp: CustomStringConvertible {
     /// (https://howardhinnant.github.io/date_algorithms.html#civil_from_days).
     package func writeRFC3339(to memory: UnsafeMutableRawBufferPointer) {
         let secondsSince1970 = self.microseconds.flooredQuotient(1_000_000)
-        let fraction = self.microseconds - secondsSince1970 * 1_000_000
+        // Wrapped, so that no time that somebody writes into the log is too far away.
+        let fraction = self.microseconds &- secondsSince1970 &* 1_000_000
         let daysSince1970 = secondsSince1970.flooredQuotient(86_400)
         let secondOfDay = secondsSince1970 - daysSince1970 * 86_400
 
@@ -76,7 +77,7 @@ extension UnsafeMutableRawBufferPointer {
     fileprivate func write(_ value: Int64, at place: Range<Int>, then separator: Unicode.Scalar) {
         var rest = value
         for index in place.reversed() {
-            self[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            self[index] = UInt8(ascii: "0") + UInt8((rest % 10).magnitude)
             rest /= 10
         }
         self[place.upperBound] = UInt8(ascii: separator)

@@ -265,7 +265,7 @@ final class RingLogReader {
         return Event(
             id: id,
             channel: channel,
-            time: Timestamp(microseconds: id.rawValue - row.integer(1)),
+            time: Timestamp(microseconds: id.rawValue &- row.integer(1)),
             payload: Payload(row.bytes(2), isValidUTF8: row.integer(3) == 1)
         )
     }

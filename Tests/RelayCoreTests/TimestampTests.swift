@@ -31,6 +31,12 @@ struct TimestampTests {
         #expect(timestamp.description == text)
     }
 
+    @Test(arguments: [.min, .min + 1, -62_167_219_200_000_001, 253_402_300_800_000_000, .max] as [Int64])
+    func `what is too far away to be a date is written all the same`(microseconds: Int64) {
+        let text = Timestamp(microseconds: microseconds).description
+        #expect(text.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/) != nil, "\(text)")
+    }
+
     @Test func `every day of four centuries follows the one before it`() throws {
         var (year, month, day) = (1970, 1, 1)
         let daysOfMonth = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
