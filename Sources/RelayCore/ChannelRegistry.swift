@@ -112,7 +112,9 @@ package struct ChannelRegistry: Sendable {
     package func isRecorded(_ name: ChannelName) -> Bool { self.channels[name] != nil }
 
     /// The channels that are recorded or will be as soon as PostgreSQL is there, by name.
-    package var names: [ChannelName] { self.channels.keys.sorted { $0.text < $1.text } }
+    package var names: [ChannelName] { self.unsortedNames.sorted { $0.text < $1.text } }
+    package var unsortedNames: [ChannelName] { Array(self.channels.keys) }
+    package var count: Int { self.channels.count }
 }
 
 /// Why a request for a channel is refused.

@@ -398,9 +398,13 @@ package actor Relay {
         self.registry.withLock { $0.isRecorded(channel) }
     }
 
+    /// Those that are recorded or will be as soon as PostgreSQL is there, by name.
     package nonisolated var recordedChannels: [ChannelName] {
-        self.registry.withLock { $0.names }
+        // Sorted outside the lock, for which event loops wait.
+        self.registry.withLock { $0.unsortedNames }.sorted { $0.text < $1.text }
     }
+
+    package nonisolated var recordedCount: Int { self.registry.withLock { $0.count } }
 }
 
 extension AppendOutcome {

@@ -115,6 +115,32 @@ struct ReplayPagesStateMachineTests {
         #expect(self.kept(machine, 5) == nil)
     }
 
+    @Test func `that is so also where its beginning was evicted`() throws {
+        var machine = self.machine()
+        var log = ModelLog(events: 100)
+        log.floor = 55
+        _ = try self.finish(&machine, self.wait(&machine, 0, as: 0), log)
+        #expect(self.kept(machine, 0) != nil)
+        #expect(self.kept(machine, 60) == nil)
+    }
+
+    @Test func `a page that could not be read is for those who can be told all of the gap, and is not kept`() throws {
+        var machine = self.machine()
+        // On a loop that is behind.
+        _ = self.wait(&machine, 50, through: 190, as: 0)
+        let (_, next) = machine.pageRead(self.damaged(after: 50, through: 200), of: Self.stream, at: self.start)
+        #expect(next?.after == 50 && next?.through == 190)
+        let (served, _) = machine.pageRead(self.damaged(after: 50, through: 190), of: Self.stream, at: self.start)
+        #expect(served == [0])
+        #expect(self.kept(machine, 50) == nil)
+    }
+
+    private func damaged(after: EventID, through: EventID) -> ReplayPage {
+        let gap = Gap(id: through, channel: "people", after: after, before: through.next, reason: .damaged)
+        let page = LogPage(entries: [.gap(gap)], next: through, atEnd: true)
+        return ReplayPage(page, after: after, channel: "people", kind: .enveloped)
+    }
+
     @Test func `what begins among what was evicted is for its cursor alone, what follows for all`() throws {
         var machine = self.machine()
         var log = ModelLog(events: 100)

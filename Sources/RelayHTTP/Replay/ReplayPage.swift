@@ -38,9 +38,9 @@ package struct ReplayPage: Sendable {
     /// What it says at its beginning (what was evicted; what a cursor that has seen nothing is not told) depends on the
     /// cursor it was read for. What follows doesn't.
     package func serves(_ cursor: EventID, through readable: EventID) -> Bool {
-        // A gap at its beginning can't be cut.
-        if cursor == self.after { return self.holdsAfter <= readable }
-        return self.holdsAfter > .zero && self.holdsAfter <= cursor && cursor < self.through && !self.isDamaged
+        // A gap can't be cut: not one at its beginning, nor one for what is damaged, which reaches to its end.
+        if cursor == self.after { return self.holdsAfter <= readable && (!self.isDamaged || self.through <= readable) }
+        return self.after > .zero && self.holdsAfter <= cursor && cursor < self.through && !self.isDamaged
     }
 
     /// The same, when events up to `evictedThrough` may be gone from the log by now: it doesn't give them either.

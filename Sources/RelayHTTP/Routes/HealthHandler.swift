@@ -36,7 +36,7 @@ struct HealthHandler {
         body.writeJSONNumber(status.head.rawValue)
         body.writeStaticString(#","written_through":"#)
         body.writeJSONNumber(status.writtenThrough.rawValue)
-        body.writeString(#"},"channels":\#(self.router.relay.recordedChannels.count)"#)
+        body.writeString(#"},"channels":\#(self.router.relay.recordedCount)"#)
         body.writeString(#","clients":\#(self.router.clients.count)}"#)
         body.writeStaticString("\n")
         var response = HTTPResponse(

@@ -86,7 +86,9 @@ struct Router: Sendable {
         if path.isEmpty { return .answer(.response(self.redirectToBase)) }
         switch (path.first ?? "", path.count) {
         case ("", 1), ("index.html", 1):
-            return try self.get(request) { self.viewer.page(request, channels: self.relay.recordedChannels) }
+            if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
+            // With a thousand channels it takes too long for an event loop.
+            return .work { .response(self.viewer.page(request, channels: self.relay.recordedChannels)) }
         case ("health", 1):
             return try self.get(request) { HealthHandler(router: self).response() }
         case ("listen", 2):

@@ -123,6 +123,8 @@ package final class SubscriberHandler: ChannelInboundHandler {
             }
             switch self.machine.proceed(isWritable: context.channel.isWritable, position: self.hub.position) {
             case .none:
+                // A page is not held for who does not take it: it may be evicted by then, and is soon read again.
+                self.arrived = nil
                 context.flush()
                 return
             case .sendTail(let after):

@@ -29,6 +29,8 @@ package struct EncodedFrames: Sendable {
             }
             self.frames.append((entry.id, buffer.writerIndex))
         }
+        // Room was made for the longest that each could have become. These may be kept for long.
+        buffer.shrinkBufferCapacity(to: buffer.readableBytes)
         self.buffer = buffer
     }
 
@@ -41,7 +43,7 @@ package struct EncodedFrames: Sendable {
     package var isEmpty: Bool { self.frames.isEmpty }
 
     /// About the memory that they take.
-    var bytes: Int { self.buffer.readableBytes + self.frames.count * MemoryLayout<(EventID, Int)>.size }
+    var bytes: Int { self.buffer.storageCapacity + self.frames.capacity * MemoryLayout<(EventID, Int)>.stride }
 
     /// The frames of entries after `id`, sharing the same bytes.
     package func after(_ id: EventID) -> ByteBuffer {
