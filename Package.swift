@@ -157,7 +157,8 @@ let package = Package(
             path: "Tests/WebSocketEcho",
             swiftSettings: settings
         ),
-        // The relay without its log: the benchmark compares it with the whole.
+        // The relay without its log: the benchmark compares it with the whole. Here and not in a package of its own,
+        // since it wires what only this package sees.
         .executableTarget(
             name: "RelayWithoutLog",
             dependencies: [

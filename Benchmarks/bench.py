@@ -13,6 +13,7 @@ import json
 import pathlib
 import resource
 import signal
+import subprocess
 import sys
 import time
 
@@ -70,7 +71,7 @@ def run_cases(cases, bench):
         began = time.monotonic()
         try:
             case.run(bench)
-        except Failure as failure:
+        except (Failure, OSError, subprocess.TimeoutExpired) as failure:
             failures[case.name] = str(failure)
             print(f"bench: {case.name}: {failure}", file=sys.stderr)
         print(f"\n## {case.name}: {case.what}")

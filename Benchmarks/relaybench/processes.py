@@ -100,7 +100,8 @@ class Process:
                     pass
         for reader in self.readers:
             reader.join(PATIENCE_SECONDS)
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+        self.close_input()
+        for stream in (self.process.stdout, self.process.stderr):
             stream.close()
 
     def close_input(self):

@@ -216,6 +216,7 @@ static void take_answer(struct client *client, const char *at, const char *end, 
     const char *over = memmem(at, (size_t)(end - at), blank, sizeof blank - 1);
     if (over == NULL) {
         client->carried = (uint32_t)(end - at);
+        if (client->carried > CARRY_BYTES) fail("an answer of more than %d bytes", CARRY_BYTES);
         if (client->carry == NULL) client->carry = malloc(CARRY_BYTES);
         memcpy(client->carry, at, client->carried);
         return;

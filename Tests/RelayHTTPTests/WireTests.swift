@@ -73,6 +73,120 @@ struct WireTests {
         #expect(try channel.finish().isClean)
     }
 
+    /// Room is made for the longest that a message can become; the header is as long as what it became needs.
+    @Test(
+        arguments: [0, 1, 5, 10, 15, 20, 7_999, 8_700, 10_813, 10_814, 65_300, 65_536, 200_000],
+        [UInt8(0x61), 0xff, 0x01]
+    )
+    func `an enveloped frame is what a WebSocket decoder reads, whatever room was made for it`(
+        count: Int,
+        byte: UInt8
+    )
+        throws
+    {
+        for length in count..<count + (count < 100 ? 5 : 1) {
+            let message = WireMessage.event(self.event(Payload([UInt8](repeating: byte, count: length))))
+            try self.expectFrame(of: message)
+        }
+    }
+
+    @Test
+    func `frames around the lengths at which their headers grow are what a WebSocket decoder reads`() throws {
+        for length in 0...150 { try self.expectFrame(of: .live(id: 1, logID: String(repeating: "x", count: length))) }
+        for length in 65_370...65_500 {
+            try self.expectFrame(of: .event(self.event(Payload(String(repeating: "x", count: length)))))
+        }
+    }
+
+    private func expectFrame(of message: WireMessage) throws {
+        // Not at the beginning of a buffer, and something behind it.
+        var buffer = ByteBuffer(string: "before")
+        buffer.writeFrame(message)
+        buffer.writeFrame(.live(id: 7, logID: "behind"))
+        buffer.moveReaderIndex(forwardBy: 6)
+        let channel = EmbeddedChannel(handler: ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: 1 << 21)))
+        try channel.writeInbound(buffer)
+        let frames = try (0..<2).map { _ in try #require(try channel.readInbound(as: WebSocketFrame.self)) }
+        #expect(frames.allSatisfy { $0.fin && $0.opcode == .text && $0.maskKey == nil })
+        #expect(String(buffer: frames[0].data) == self.json(message))
+        #expect(String(buffer: frames[1].data) == self.json(.live(id: 7, logID: "behind")))
+        #expect(try channel.finish().isClean)
+    }
+
+    @Test
+    func `the longest that a message can become has room`() throws {
+        let channel = try ChannelName(String(repeating: "\u{1}", count: ChannelName.maximumBytes))
+        for extreme in [Int64.min, .max] {
+            let (id, time) = (EventID(extreme), Timestamp(microseconds: extreme))
+            for payload in [
+                Payload(String(repeating: "\u{1}", count: 8_000)), Payload([UInt8](repeating: 0xff, count: 8_000)),
+            ] {
+                let event = Event(id: id, channel: channel, time: time, payload: payload)
+                #expect(try Envelope(parsing: self.json(.event(event))).id == extreme)
+            }
+            let gap = Gap(id: id, channel: channel, after: id, before: id, lost: Int(extreme), reason: .disconnected)
+            #expect(try Envelope(parsing: self.json(.gap(gap, channel: channel))).lost == Int(extreme))
+        }
+    }
+
+    @Test
+    func `every character is escaped as it must be, wherever it stands`() {
+        func escaped(_ scalar: UInt8) -> String {
+            switch scalar {
+            case UInt8(ascii: "\""): #"\""#
+            case UInt8(ascii: "\\"): #"\\"#
+            case UInt8(ascii: "\n"): #"\n"#
+            case UInt8(ascii: "\r"): #"\r"#
+            case UInt8(ascii: "\t"): #"\t"#
+            case 0..<0x20: #"\u00"# + (scalar < 16 ? "0" : "") + String(scalar, radix: 16)
+            default: String(UnicodeScalar(scalar))
+            }
+        }
+        // Their neighbours among the bytes that are looked at together could be taken for them.
+        for fill in [UInt8(0x20), 0x21, 0x23, 0x5b, 0x5d, 0x7f] {
+            for length in 1...17 {
+                for place in 0..<length {
+                    for scalar in UInt8(0)...127 {
+                        var text = [UInt8](repeating: fill, count: length)
+                        text[place] = scalar
+                        var buffer = ByteBuffer()
+                        buffer.writeJSONString(String(decoding: text, as: UTF8.self))
+                        let expected = "\"" + text.map(escaped).joined() + "\""
+                        if String(buffer: buffer) != expected {
+                            Issue.record("\(text) became \(String(buffer: buffer))")
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    func `a number is written as it is`() {
+        var numbers: [Int64] = [.min, .max, 0, -1]
+        var power: Int64 = 1
+        for _ in 0...17 {
+            power *= 10
+            numbers += [power, power - 1, -power, 1 - power]
+        }
+        for number in numbers {
+            var buffer = ByteBuffer()
+            buffer.writeJSONNumber(number)
+            #expect(String(buffer: buffer) == "\(number)")
+        }
+    }
+
+    @Test
+    func `what is kept takes little more than its frames`() {
+        for count in [1, 3, 100] {
+            let entries = (1...count).map {
+                LogEntry.event(self.event(Payload(String(repeating: "x", count: 200)), id: Int64($0)))
+            }
+            let buffer = EncodedFrames(entries, channel: "people", kind: .enveloped).buffer
+            #expect(buffer.storageCapacity <= 2 * buffer.readableBytes)
+        }
+    }
+
     @Test
     func `a close reason is cut between characters`() throws {
         var buffer = ByteBuffer()

@@ -14,6 +14,24 @@ extension EventLogContract {
             #expect(try await test.replay("b") == [batch.entries[1]])
         },
 
+        EventLogContract("batches of every size come back, whatever their payloads") { engine in
+            let test = try await LogUnderTest(engine)
+            let channels: [ChannelName] = ["a", "b", "c"]
+            let payloads = [
+                Payload("text"), Payload([0xff, 0x00]), Payload(""), Payload(String(repeating: "x", count: 300)),
+            ]
+            for size in [1, 31, 32, 33, 63, 64, 65, 97] {
+                try await test.append(
+                    (0..<size).map {
+                        .event(Notification(channel: channels[$0 % 3], payload: payloads[($0 / 3) % 4]))
+                    }
+                )
+            }
+            for channel in channels {
+                #expect(try await test.replay(channel) == test.entries.filter { $0.channel == channel })
+            }
+        },
+
         EventLogContract("ids only grow, within a batch and from one to the next") { engine in
             let test = try await LogUnderTest(engine)
             var newest = test.log.identity.beginsAfter

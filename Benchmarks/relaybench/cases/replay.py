@@ -117,8 +117,8 @@ def add_storms(bench, table, server, clients, count, cursors, target, **options)
             rate = sum(result["rate"] for result in results) / len(results)
             table.add("deliveries", "/s", "relay", rate, at_least(target) if target else None)
             table.add("CPU per delivery", "us", "relay", sum(result["cpu"] for result in results) / len(results))
-            # Tiny storms are over before a live event comes.
-            for share in (0.5, 0.99) if merged(stormy) else ():
+            # Tiny storms are over before a live event comes, and a short quiet too.
+            for share in (0.5, 0.99) if merged(quiet) and merged(stormy) else ():
                 before, during = percentile(merged(quiet), share), percentile(merged(stormy), share)
                 name = f"live p{100 * share:g}"
                 table.add(f"{name}, quiet", "ms", "relay", before / 1000)

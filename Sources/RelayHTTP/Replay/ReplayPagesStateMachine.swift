@@ -49,6 +49,7 @@ package struct ReplayPagesStateMachine<Waiter> {
         /// By `after`.
         var pages: [ReplayPage] = []
         var reading: EventID?
+        /// No more than clients.
         var waiting: [Waiting] = []
 
         var isIdle: Bool { self.pages.isEmpty && self.reading == nil && self.waiting.isEmpty }
@@ -72,9 +73,16 @@ package struct ReplayPagesStateMachine<Waiter> {
         }
     }
 
+    private struct Kept {
+        let stream: Stream
+        let after: EventID
+        let bytes: Int
+        let until: NIODeadline
+    }
+
     private var streams: [Stream: StreamState] = [:]
     /// The pages of all streams, oldest first.
-    private var kept: [(stream: Stream, after: EventID, bytes: Int, until: NIODeadline)] = []
+    private var kept = Queue<Kept>()
     private var keptBytes = 0
     private let capacity: Int
     private let lifetime: TimeAmount
@@ -171,33 +179,30 @@ package struct ReplayPagesStateMachine<Waiter> {
 
     private mutating func keep(_ page: ReplayPage, of stream: Stream, at now: NIODeadline) {
         let place = self.streams[stream, default: StreamState()].place(after: page.after)
-        // A page whose beginning was evicted meanwhile may have been read again.
         if place > 0, self.streams[stream]?.pages[place - 1].after == page.after {
+            // Its beginning was evicted meanwhile, and it was read again. It goes with the one that it replaces.
             self.streams[stream]?.pages[place - 1] = page
         } else {
             self.streams[stream]?.pages.insert(page, at: place)
+            let bytes = page.bytes + Self.pageOverhead
+            self.kept.append(Kept(stream: stream, after: page.after, bytes: bytes, until: now + self.lifetime))
+            self.keptBytes += bytes
         }
-        let bytes = page.bytes + Self.pageOverhead
-        self.kept.append((stream, page.after, bytes, now + self.lifetime))
-        self.keptBytes += bytes
         self.expire(at: now)
     }
 
     /// Lets go of what is too old or too much. To be called each second while anybody is connected.
     package mutating func expire(at now: NIODeadline) {
-        var count = 0
-        while count < self.kept.count, self.keptBytes > self.capacity || self.kept[count].until <= now {
-            let (stream, after, bytes, _) = self.kept[count]
-            self.keptBytes -= bytes
-            count += 1
-            if let place = self.streams[stream]?.place(after: after), place > 0,
-                self.streams[stream]?.pages[place - 1].after == after
+        while let oldest = self.kept.first, self.keptBytes > self.capacity || oldest.until <= now {
+            self.kept.popFirst()
+            self.keptBytes -= oldest.bytes
+            if let place = self.streams[oldest.stream]?.place(after: oldest.after), place > 0,
+                self.streams[oldest.stream]?.pages[place - 1].after == oldest.after
             {
-                self.streams[stream]?.pages.remove(at: place - 1)
+                self.streams[oldest.stream]?.pages.remove(at: place - 1)
             }
-            self.forgetIfIdle(stream)
+            self.forgetIfIdle(oldest.stream)
         }
-        self.kept.removeFirst(count)
     }
 
     private mutating func forgetIfIdle(_ stream: Stream) {

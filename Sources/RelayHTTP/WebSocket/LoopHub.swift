@@ -3,7 +3,7 @@ package import RelayCore
 
 /// The subscribers of one event loop. Everything here happens on that loop.
 package final class LoopHub {
-    /// Memory of the newest batches, kept by all loops together since they share them: about 35,000 events of 300 B.
+    /// Memory of the newest batches, kept by all loops together since they share them: about 20,000 events of 300 B.
     package static let tailCapacity = 16 << 20
     /// Bytes of replay that are sent at once, about 0.1 ms, before the loop looks after live events and everything else.
     private static let replayAtOnce = 256 << 10
@@ -18,7 +18,7 @@ package final class LoopHub {
     private var live: [ChannelName: Live] = [:]
     /// All, whatever their state.
     private var subscribers: [SubscriberHandler] = []
-    /// Those that have something to replay, until it is their turn; each of them once.
+    /// Those that have something to replay, until it is their turn; each of them once, so no more than clients.
     private var awaitingTurn = Queue<SubscriberHandler>()
     private var isGivingTurns = false
     private var pingRound = 0

@@ -162,10 +162,8 @@ package final class SubscriberHandler: ChannelInboundHandler {
     }
 
     private func writeLive() {
-        var json = ByteBuffer()
-        json.writeJSON(.live(id: self.hub.head, logID: self.pages.log.identity.logID))
         var frame = ByteBuffer()
-        frame.writeWebSocketFrame(.text, json.readableBytesView)
+        frame.writeFrame(.live(id: self.hub.head, logID: self.pages.log.identity.logID))
         self.write(frame)
     }
 

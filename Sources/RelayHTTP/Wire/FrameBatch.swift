@@ -24,12 +24,14 @@ package final class FrameBatch: Sendable {
 
     /// What an entry costs beside its payload: the entry itself, and its frames.
     private static let entryOverhead = 256
+    /// What a batch costs however small it is: its places in the tails, and its frames' tables.
+    private static let batchOverhead = 512
 
     package init(_ batch: AppendedBatch) {
         self.batch = batch
         var places: [ChannelName: [Int]] = [:]
         var concernsAll = false
-        var bytes = 0
+        var bytes = Self.batchOverhead
         for (place, entry) in batch.entries.enumerated() {
             bytes += Self.entryOverhead
             if case .event(let event) = entry { bytes += 2 * event.payload.bytes.count }

@@ -23,6 +23,7 @@ struct JSONWriter {
     /// The next `count` bytes, to be filled by the caller.
     private mutating func take(_ count: Int) -> UnsafeMutableRawBufferPointer {
         let end = self.count + count
+        precondition(end <= self.memory.count, "JSON longer than its bound")
         let taken = UnsafeMutableRawBufferPointer(rebasing: self.memory[self.count..<end])
         self.count = end
         return taken
@@ -35,6 +36,7 @@ struct JSONWriter {
     }
 
     mutating func write(_ byte: UInt8) {
+        precondition(self.count < self.memory.count, "JSON longer than its bound")
         self.memory[self.count] = byte
         self.count += 1
     }
@@ -106,18 +108,21 @@ struct JSONWriter {
 
     /// Base 64 in quotes (RFC 4648, section 4).
     mutating func writeBase64(_ bytes: [UInt8]) {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
         self.write(UInt8(ascii: "\""))
         for start in stride(from: 0, to: bytes.count, by: 3) {
             let group = bytes[start..<min(start + 3, bytes.count)]
             let bits = group.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } << UInt32(8 * (3 - group.count))
             for place in 0..<4 {
                 let sextet = Int(bits >> UInt32(18 - 6 * place)) & 0x3f
-                self.write(place <= group.count ? alphabet[sextet] : UInt8(ascii: "="))
+                self.write(place <= group.count ? Self.base64Alphabet[sextet] : UInt8(ascii: "="))
             }
         }
         self.write(UInt8(ascii: "\""))
     }
+
+    private static let base64Alphabet = Array(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8
+    )
 
     static func maximumBytes(ofBase64 count: Int) -> Int { (count + 2) / 3 * 4 + 2 }
 }
