@@ -16,11 +16,14 @@ package struct EncodedFrames: Sendable {
     private var frames: [(id: EventID, end: Int)] = []
 
     package init(
-        _ entries: some Sequence<LogEntry>,
+        _ entries: some Collection<LogEntry>,
         channel: ChannelName,
         kind: FrameKind
     ) {
         var buffer = ByteBuffer()
+        // What they are likely to take, so that the buffer is not moved again and again.
+        buffer.reserveCapacity(entries.reduce(0) { $0 + $1.likelyFrameBytes })
+        self.frames.reserveCapacity(entries.count)
         for entry in entries {
             switch (kind, entry) {
             case (.raw, .event(let event)): buffer.writeWebSocketFrame(.text, event.payload.repaired)
@@ -67,5 +70,16 @@ package struct EncodedFrames: Sendable {
 
     private func slice(from start: Int, to end: Int) -> ByteBuffer {
         self.buffer.getSlice(at: start, length: end - start) ?? ByteBuffer()
+    }
+}
+
+extension LogEntry {
+    /// With few bytes to escape.
+    fileprivate var likelyFrameBytes: Int {
+        let envelope = 160
+        switch self {
+        case .event(let event): return envelope + event.payload.bytes.count * 9 / 8
+        case .gap: return envelope
+        }
     }
 }
