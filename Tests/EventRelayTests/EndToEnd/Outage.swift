@@ -47,7 +47,10 @@ struct Outage {
         #expect(line.contains(words))
         let health = try await HTTPTestClient.get("/health", port: port)
         #expect(health.status == 503 && health.body.contains(#""state":"disconnected""#))
-        #expect(health.body.contains(#""cause":"\#(causes.last ?? "")""#), "\(health.body)")
+        // On a busy machine the next attempt may have failed by now, for another cause.
+        let shown = health.body.firstMatch(of: /"cause":"([a-z]+)"/).map { String($0.1) } ?? ""
+        let isToldSince = self.relay.log().contains { $0.contains("cause=\(shown) ") }
+        #expect(shown == causes.last || isToldSince, "\(health.body)")
         let meanwhile = try await WebSocketTestClient.connect(port: port, "/listen/kept?last-seen-id=\(before.id)")
         #expect(try await meanwhile.envelope().type == "live")
         try await recovery()
