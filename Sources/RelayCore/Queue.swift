@@ -7,8 +7,6 @@ package struct Queue<Element> {
     package init() {}
 
     package var count: Int { self.elements.count - self.start }
-    package var isEmpty: Bool { self.count == 0 }
-    package var first: Element? { self.isEmpty ? nil : self[0] }
 
     /// The element that stands behind `index` others.
     package subscript(index: Int) -> Element {
@@ -34,10 +32,17 @@ package struct Queue<Element> {
         }
         return element
     }
+}
 
-    /// The place of the first element for which `isBehind` is true; from there on it is so for all.
+extension Queue: RandomAccessCollection {
+    package var startIndex: Int { 0 }
+    package var endIndex: Int { self.count }
+}
+
+extension RandomAccessCollection where Index == Int {
+    /// The place of the first element for which `isBehind` is true, or the end; from there on it is so for all.
     package func place(where isBehind: (Element) -> Bool) -> Int {
-        var (low, high) = (0, self.count)
+        var (low, high) = (self.startIndex, self.endIndex)
         while low < high {
             let middle = (low + high) / 2
             if isBehind(self[middle]) { high = middle } else { low = middle + 1 }

@@ -56,12 +56,7 @@ package struct ReplayPagesStateMachine<Waiter> {
 
         /// The place of the first page that begins after `id`.
         func place(after id: EventID) -> Int {
-            var (low, high) = (0, self.pages.count)
-            while low < high {
-                let middle = (low + high) / 2
-                if self.pages[middle].after <= id { low = middle + 1 } else { high = middle }
-            }
-            return low
+            self.pages.place { $0.after > id }
         }
 
         func page(for cursor: EventID, _ range: ReadableRange) -> ReplayPage? {

@@ -60,12 +60,8 @@ package struct EncodedFrames: Sendable {
 
     /// Where the frames of entries up to `id` end.
     private func end(through id: EventID) -> Int {
-        var (low, high) = (0, self.frames.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if self.frames[middle].id <= id { low = middle + 1 } else { high = middle }
-        }
-        return low == 0 ? 0 : self.frames[low - 1].end
+        let place = self.frames.place { $0.id > id }
+        return place == 0 ? 0 : self.frames[place - 1].end
     }
 
     private func slice(from start: Int, to end: Int) -> ByteBuffer {
