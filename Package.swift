@@ -24,8 +24,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: [
         // The core: types, rules and state machines. It imports nothing.
@@ -52,12 +55,22 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: nio),
                 .product(name: "NIOWebSocket", package: nio),
                 .product(name: "NIOExtras", package: "swift-nio-extras"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: settings
         ),
         .target(
             name: "RelayObservability",
-            dependencies: ["RelayCore", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "RelayCore",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "RelayTokens",
+            dependencies: ["RelayCore", .product(name: "JWTKit", package: "jwt-kit")],
             swiftSettings: settings
         ),
         .systemLibrary(
@@ -89,7 +102,7 @@ let package = Package(
         .executableTarget(
             name: "EventRelay",
             dependencies: [
-                "RelayCore", "RelayHTTP", "RelayObservability", "RelayPostgres", "RelaySQLite",
+                "RelayCore", "RelayHTTP", "RelayObservability", "RelayPostgres", "RelaySQLite", "RelayTokens",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -104,6 +117,7 @@ let package = Package(
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "NIOWebSocket", package: nio),
             ],
             path: "Tests/RelayTestSupport",
@@ -126,6 +140,23 @@ let package = Package(
         .testTarget(
             name: "RelaySQLiteTests",
             dependencies: ["CSQLite", "RelayCore", "RelayMigrations", "RelaySQLite", "RelayTestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RelayTokensTests",
+            dependencies: [
+                "RelayCore", "RelayTestSupport", "RelayTokens",
+                .product(name: "JWTKit", package: "jwt-kit"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RelayObservabilityTests",
+            dependencies: [
+                "RelayCore", "RelayObservability", "RelayTestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(
