@@ -22,7 +22,7 @@ package enum Observation: Sendable {
     case subscriberJoined(channel: ChannelName, kind: String)
     case subscriberLeft(channel: ChannelName, reason: String)
     case subscriberLagging(channel: ChannelName)
-    case requestRefused(status: Int, reason: String)
+    case requestRefused(RefusalCause, status: Int, reason: String)
     case requestFailed(reason: String)
     case acceptFailed(reason: String)
 }

@@ -64,8 +64,11 @@ package struct LogObserver: Observer {
             self.logger.debug("subscriber left", metadata: ["channel": "\(channel)", "reason": "\(reason)"])
         case .subscriberLagging(let channel):
             self.logger.debug("subscriber lags", metadata: ["channel": "\(channel)"])
-        case .requestRefused(let status, let reason):
-            self.logger.debug("request refused", metadata: ["status": "\(status)", "reason": "\(reason)"])
+        case .requestRefused(let cause, let status, let reason):
+            self.logger.debug(
+                "request refused",
+                metadata: ["cause": "\(cause.rawValue)", "status": "\(status)", "reason": "\(reason)"]
+            )
         case .requestFailed(let reason):
             self.logger.error("request failed", metadata: ["reason": "\(reason)"])
         case .acceptFailed(let reason):

@@ -30,13 +30,14 @@ struct ListenHandler {
             )
         }
         guard self.router.cors.allows(request, own: self.router.options.ownHosts(request)) else {
-            throw Problem(.forbidden, "pages of this origin may not connect: add it to CORSOrigins")
+            throw Problem(.forbidden, "pages of this origin may not connect: add it to CORSOrigins", cause: .origin)
         }
         try self.router.countNewChannel(channel, from: address, at: now)
         guard self.router.clients.enter() else {
             throw Problem(
                 .serviceUnavailable,
                 "\(self.router.clients.limit) clients are connected, which is the limit (MaxClients): come back later",
+                cause: .limitClients,
                 headers: ["Retry-After": "10"]
             )
         }

@@ -70,7 +70,8 @@ struct Router: Sendable {
                 Problem(.serviceUnavailable, "the relay can't answer now: its log says why. Come back later").response
             )
         }
-        self.observer.observe(.requestRefused(status: Int(problem.status.code), reason: problem.detail))
+        let status = Int(problem.status.code)
+        self.observer.observe(.requestRefused(problem.cause, status: status, reason: problem.detail))
         return .response(problem.response)
     }
 
@@ -182,7 +183,8 @@ extension Problem {
             switch error {
             case .notAllowed: self.init(.forbidden, "\(error)")
             case .impossible: self.init(.badRequest, "\(error)")
-            case .tooManyChannels: self.init(.serviceUnavailable, "\(error)", headers: ["Retry-After": "60"])
+            case .tooManyChannels:
+                self.init(.serviceUnavailable, "\(error)", cause: .limitChannels, headers: ["Retry-After": "60"])
             }
         default: return nil
         }

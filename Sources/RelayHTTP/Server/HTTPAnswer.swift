@@ -1,5 +1,6 @@
 package import NIOCore
 package import NIOHTTP1
+package import RelayCore
 
 /// What the handler of a request decides: the answer, or the work that leads to it. Most need not wait for anything, and
 /// a change of thread would cost more than they do.
@@ -37,11 +38,20 @@ package struct Problem: Error, Sendable {
     package let status: HTTPResponseStatus
     /// A sentence for the caller that says what to change.
     package let detail: String
+    /// What it is counted as.
+    package let cause: RefusalCause
     package var headers: HTTPHeaders = [:]
 
-    package init(_ status: HTTPResponseStatus, _ detail: String, headers: HTTPHeaders = [:]) {
+    /// - Parameter cause: nil where the status alone tells it.
+    package init(
+        _ status: HTTPResponseStatus,
+        _ detail: String,
+        cause: RefusalCause? = nil,
+        headers: HTTPHeaders = [:]
+    ) {
         self.status = status
         self.detail = detail
+        self.cause = cause ?? RefusalCause(status)
         self.headers = headers
     }
 
@@ -57,5 +67,23 @@ package struct Problem: Error, Sendable {
         var response = HTTPResponse(status: self.status, contentType: "application/problem+json", body: body)
         response.headers.add(contentsOf: self.headers)
         return response
+    }
+}
+
+extension RefusalCause {
+    /// What a status means where nothing more is known.
+    fileprivate init(_ status: HTTPResponseStatus) {
+        switch status.code {
+        case 401: self = .token
+        case 403: self = .notAllowed
+        case 404: self = .notFound
+        case 405: self = .method
+        case 408: self = .timeout
+        case 413, 414, 431: self = .tooLarge
+        case 426: self = .upgrade
+        case 429: self = .limitRate
+        case 500...: self = .unavailable
+        default: self = .badRequest
+        }
     }
 }

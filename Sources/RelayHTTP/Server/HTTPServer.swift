@@ -66,7 +66,7 @@ package final class HTTPServer: Sendable {
                         connections: allConnections,
                         refused: {
                             let reason = "too few descriptors (ulimit -n)"
-                            observer.observe(.requestRefused(status: 503, reason: reason))
+                            observer.observe(.requestRefused(.limitConnections, status: 503, reason: reason))
                         },
                         failed: { observer.observe(.acceptFailed(reason: $0)) }
                     )
@@ -118,7 +118,8 @@ package final class HTTPServer: Sendable {
     private func configure(_ channel: any Channel) throws {
         try self.setOptions(of: channel)
         guard self.connections.enter() else {
-            self.router.observer.observe(.requestRefused(status: 503, reason: "too many HTTP connections"))
+            let reason = "too many HTTP connections"
+            self.router.observer.observe(.requestRefused(.limitConnections, status: 503, reason: reason))
             return channel.close(promise: nil)
         }
         let address = ClientAddress(ipAddress: channel.remoteAddress?.ipAddress)
