@@ -102,7 +102,8 @@ let package = Package(
         .executableTarget(
             name: "EventRelay",
             dependencies: [
-                "RelayCore", "RelayHTTP", "RelayObservability", "RelayPostgres", "RelaySQLite", "RelayTokens",
+                "RelayCore", "RelayHTTP", "RelayObservability", "RelayPostgres", "RelaySQLite", "RelayThreads",
+                "RelayTokens",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

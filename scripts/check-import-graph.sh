@@ -20,7 +20,7 @@ allowed_own_modules() {
     RelaySQLite) echo RelayCore RelayThreads RelayMigrations ;;
     RelayHTTP) echo RelayCore RelayAssets ;;
     RelayObservability) echo RelayCore ;;
-    EventRelay) echo RelayCore RelayHTTP RelayObservability RelayPostgres RelaySQLite ;;
+    EventRelay) echo RelayCore RelayHTTP RelayObservability RelayPostgres RelaySQLite RelayThreads ;;
     RelayWithoutLog) echo RelayCore RelayHTTP RelayObservability RelayPostgres RelayThreads ;;
     esac
 }
@@ -31,6 +31,7 @@ owner_of() {
     NIO*) echo RelayHTTP ;;
     CLibpq) echo RelayPostgres ;;
     CSQLite) echo RelaySQLite ;;
+    Metrics | CoreMetrics) echo RelayObservability ;;
     esac
 }
 

@@ -36,6 +36,10 @@ has_selenium() {
     /usr/bin/python3 -c 'import importlib.util as u, sys; sys.exit(u.find_spec("selenium") is None)'
 }
 
+has_prometheus_client() {
+    /usr/bin/python3 -c 'import importlib.util as u, sys; sys.exit(u.find_spec("prometheus_client") is None)'
+}
+
 check_requirements() {
     missing=()
     packages=()
@@ -53,6 +57,7 @@ check_requirements() {
         need "a C compiler (cc or clang)" gcc has_c_compiler
         need "/usr/bin/python3" python3 test -x /usr/bin/python3
         need "venv for /usr/bin/python3" python3-venv /usr/bin/python3 -c 'import ensurepip, venv'
+        need "the Prometheus client for /usr/bin/python3" python3-prometheus-client has_prometheus_client
         need "Selenium for /usr/bin/python3" python3-selenium has_selenium
         need "Chromium" chromium command -v chromium
         need "chromedriver" chromium-driver command -v chromedriver

@@ -22,6 +22,8 @@ final class NullEventLog: EventLog {
         )
     }
 
+    var figures: LogFigures { LogFigures() }
+
     func append(_ writes: [LogWrite], expecting last: EventID) async throws -> AppendOutcome {
         let now = self.clock.now()
         return self.last.withLock { newest in

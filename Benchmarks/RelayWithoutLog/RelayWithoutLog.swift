@@ -25,7 +25,7 @@ struct RelayWithoutLog {
         let log = NullEventLog(clock: clock)
         let observer = LogObserver(logger: Logger(label: "RelayWithoutLog"))
         let source = PostgresListener(connectionString: String(cString: databaseURL))
-        let fanOut = FanOut(head: log.identity.last)
+        let fanOut = FanOut(head: log.identity.last, observer: observer)
         let relay = Relay(
             log: log,
             source: source,

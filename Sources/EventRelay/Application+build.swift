@@ -5,6 +5,7 @@ import RelayHTTP
 import RelayObservability
 import RelayPostgres
 import RelaySQLite
+import RelayThreads
 import ServiceLifecycle
 import UnixSignals
 
@@ -29,9 +30,13 @@ enum Application {
         let log = try RingLog.open(path: configuration.logPath, retention: configuration.retention, clock: clock)
         configuration.announce(origin, log: log.identity, logger)
 
-        let observer = LogObserver(logger: logger)
+        let registry = PrometheusRegistry(describing: MetricDescription.all)
+        let accessLog = configuration.accessLog ? AccessLog(logger: logger, executor: ThreadExecutor()) : nil
+        let observer = MultiplexObserver(
+            [LogObserver(logger: logger), MetricsObserver(factory: registry)] + (accessLog.map { [$0] } ?? [])
+        )
         let source = PostgresListener(connectionString: configuration.dbConnection)
-        let fanOut = FanOut(head: log.identity.last)
+        let fanOut = FanOut(head: log.identity.last, observer: observer)
         let relay = Relay(
             log: log,
             source: source,
@@ -43,25 +48,41 @@ enum Application {
             executor: log.writerExecutor
         )
         var httpOptions = configuration.httpOptions(assets: assets)
-        httpOptions.maximumConnections = self.connectionsPossible(for: configuration.maxClients, fanOut, logger)
+        httpOptions.maximumConnections = self.connectionsPossible(for: configuration, fanOut, logger)
         let server = HTTPServer(
             options: httpOptions,
             fanOut: fanOut,
             relay: relay,
             log: log,
-            observer: observer
+            observer: observer,
+            metrics: MetricsPage(registry: registry, version: Version.current) {
+                RelayFigures(
+                    status: relay.status,
+                    log: log.figures,
+                    recordedChannels: relay.recordedCount,
+                    openDescriptors: Descriptors.countOpen(),
+                    maximumDescriptors: Descriptors.limit,
+                    accessLogLinesDropped: accessLog?.dropped ?? 0,
+                    now: clock.now()
+                )
+            }
         )
 
         let pipeline = PipelineService(source: source, relay: relay, log: log, logger: logger)
         let serving = ServerService(
             server: server,
             host: configuration.httpHost,
+            adminHost: configuration.adminHost,
             path: configuration.basePath,
             logger: logger
         )
+        // Stopped in the opposite order: what the others have to say last is written.
+        let accessLogging = accessLog.map {
+            [ServiceGroupConfiguration.ServiceConfiguration(service: AccessLogService(log: $0))]
+        }
         let services = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [
+                services: (accessLogging ?? []) + [
                     .init(service: pipeline),
                     // Without a port nothing is left to do, but the log is closed in order.
                     .init(service: serving, failureTerminationBehavior: .gracefullyShutdownGroup),
@@ -95,8 +116,13 @@ enum Application {
     }
 
     /// How many connections there may be, WebSockets or not.
-    private static func connectionsPossible(for clients: Int, _ fanOut: FanOut, _ logger: Logger) -> Int {
-        let files = OpenFiles.raiseLimit(eventLoops: fanOut.loopCount)
+    private static func connectionsPossible(
+        for configuration: RelayConfiguration,
+        _ fanOut: FanOut,
+        _ logger: Logger
+    ) -> Int {
+        let clients = configuration.maxClients
+        let files = OpenFiles.raiseLimit(eventLoops: fanOut.loopCount, hasAdminPort: configuration.adminPort != nil)
         let needed = clients + HTTPServer.maximumHTTPConnections + files.reserved
         if files.limit < needed {
             logger.warning(
@@ -139,14 +165,32 @@ private struct PipelineService: Service, CustomStringConvertible {
     }
 }
 
+private struct AccessLogService: Service, CustomStringConvertible {
+    let description = "access log"
+    let log: AccessLog
+
+    func run() async {
+        await withGracefulShutdownHandler {
+            await self.log.run()
+        } onGracefulShutdown: {
+            self.log.finish()
+        }
+    }
+}
+
 private struct ServerService: Service, CustomStringConvertible {
     let description = "server"
     let server: HTTPServer
     let host: String
+    let adminHost: String
     let path: String
     let logger: Logger
 
     func run() async throws {
+        if let port = try await self.server.startAdmin() {
+            let place: Logger.Metadata = ["host": "\(self.adminHost)", "port": "\(port)"]
+            self.logger.info("operators are served", metadata: place)
+        }
         let port = try await self.server.start()
         self.logger.info("serving", metadata: ["host": "\(self.host)", "port": "\(port)", "path": "\(self.path)"])
         await cancelWhenGracefulShutdown { await self.server.untilClosed() }

@@ -17,18 +17,21 @@ struct OpenFiles {
     var forConnections: Int { max(1, self.limit - self.reserved) }
 
     /// Raises the limit as far as it goes.
-    /// - Parameter eventLoops: for where the system doesn't tell what is open: each has three.
+    /// - Parameters:
+    ///   - eventLoops: for where the system doesn't tell what is open: each has three.
+    ///   - hasAdminPort: whether operators have connections of their own.
     /// - Precondition: everything is open that is not a connection, and lasts.
-    static func raiseLimit(eventLoops: Int) -> OpenFiles {
+    static func raiseLimit(eventLoops: Int, hasAdminPort: Bool) -> OpenFiles {
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var limit = rlimit()
         getrlimit(resource, &limit)
         limit.rlim_cur = limit.rlim_max
         setrlimit(resource, &limit)
+        let operators = hasAdminPort ? HTTPServer.maximumAdminConnections + SpareDescriptors.count + 1 : 0
         // What is asked for may be refused.
         return OpenFiles(
             limit: Descriptors.limit,
-            reserved: (Descriptors.countOpen() ?? 64 + 3 * eventLoops) + Self.toSpare
+            reserved: (Descriptors.countOpen() ?? 64 + 3 * eventLoops) + Self.toSpare + operators
         )
     }
 }

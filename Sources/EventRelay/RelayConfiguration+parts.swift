@@ -23,7 +23,7 @@ extension RelayConfiguration {
     }
 
     func httpOptions(assets: [String: [UInt8]]) -> HTTPOptions {
-        HTTPOptions(
+        var options = HTTPOptions(
             host: self.httpHost,
             port: self.httpPort,
             urlBase: self.urlBase,
@@ -36,6 +36,8 @@ extension RelayConfiguration {
             hasOwnAssets: self.assetsPath != nil,
             version: Version.current
         )
+        options.admin = self.adminPort.map { (self.adminHost, $0) }
+        return options
     }
 
     /// The first lines: what runs, from where, logging to which file within which bounds.

@@ -6,6 +6,9 @@ package protocol EventLog: Sendable {
     /// What tells this log from others. Constant while it is open.
     var identity: LogIdentity { get }
 
+    /// What it holds, without waiting for anything.
+    var figures: LogFigures { get }
+
     /// Appends `writes` in one transaction: all of them, in this order, or none.
     ///
     /// It is a compare-and-swap on the newest id of the log: where that is not `last`, because somebody else appended,
@@ -121,6 +124,8 @@ package struct AppendedBatch: Sendable {
     /// Events up to this id may have been evicted, of whatever channel. It is never above what is written.
     package let evictedThrough: EventID
     package let standing: LogStanding
+    /// When the oldest of its notifications arrived, where that is known.
+    package var received: ContinuousClock.Instant?
 
     /// - Parameter standing: nil if everything is written, this batch included.
     package init(

@@ -6,11 +6,22 @@ package enum Observation: Sendable {
     /// Once, not for each that fails.
     case heartbeatFailed(reason: String)
     case heartbeatRecovered
+    /// How much of PostgreSQL's notification queue is in use, from 0 to 1.
+    case queueUsage(Double)
+    case notificationsReceived(Int)
     case channelRecorded(ChannelName)
     case channelGivenUp(ChannelName)
     case channelRefused(ChannelName, reason: String)
     case gapStored(Gap)
-    case batchAppended(events: Int)
+    /// - took: from the first attempt on.
+    case batchAppended(events: Int, took: Duration)
+    /// Delivered without being in the log.
+    case batchSetAside(events: Int)
+    /// To the live subscribers of one event loop; not for a batch that none of them got.
+    case batchDelivered(LoopDelivery)
+    /// To one subscriber on its way to the head, in one turn.
+    case replayed(FrameKind, events: Int, bytes: Int)
+    case gapTold(Gap.Reason, times: Int)
     case logFailed(reason: String)
     case logRecovered
     case logRepaired(LogRepair)
@@ -19,9 +30,12 @@ package enum Observation: Sendable {
     /// That is not possible either any more: events wait in PostgreSQL.
     case eventsWait(reason: String)
     case eventsAbandoned(count: Int)
-    case subscriberJoined(channel: ChannelName, kind: String)
-    case subscriberLeft(channel: ChannelName, reason: String)
+    case subscriberJoined(channel: ChannelName, kind: FrameKind)
+    /// `closed` stands for not being there, before and after.
+    case subscriberMoved(FrameKind, from: SubscriberStateMachine.Phase, to: SubscriberStateMachine.Phase)
+    case subscriberLeft(SubscriberEnd)
     case subscriberLagging(channel: ChannelName)
+    case requestAnswered(AnsweredRequest)
     case requestRefused(RefusalCause, status: Int, reason: String)
     case requestFailed(reason: String)
     case acceptFailed(reason: String)

@@ -31,6 +31,8 @@ package actor Relay {
 
     /// The newest id given. Everything up to it was published.
     private var last: EventID
+    /// When the oldest of the reports in hand arrived.
+    private var received: ContinuousClock.Instant?
     private var standing: LogStanding
     /// Nothing more can be set aside, so nothing is delivered until the log can be written.
     private var isWaiting = false
@@ -99,6 +101,7 @@ package actor Relay {
         try await withThrowingTaskGroup { group in
             group.addTask { await self.tickUntilCancelled() }
             while let reports = await self.source.reports.next(.standard) {
+                self.received = self.source.reports.takenSince
                 try await self.take(reports)
                 await self.hub.hasCaughtUp()
             }
@@ -123,6 +126,7 @@ package actor Relay {
         for report in reports {
             switch report {
             case .notifications(let notifications):
+                self.observer.observe(.notificationsReceived(notifications.count))
                 writes.append(contentsOf: notifications.lazy.map { .event($0) })
             case .connected(let channels, let server):
                 if let outage = self.outage { writes.append(.gap(outage.reason, after: outage.after)) }
@@ -144,6 +148,8 @@ package actor Relay {
             case .heartbeatFailed(let reason):
                 let isNew = self.sharedStatus.withLock { $0.heartbeatFailed() }
                 if isNew { self.observer.observe(.heartbeatFailed(reason: reason)) }
+            case .queueUsage(let share):
+                self.observer.observe(.queueUsage(share))
             case .listening(let channel):
                 writes.append(.recordingStarted(channel))
                 listening.append(channel)
@@ -181,13 +187,16 @@ package actor Relay {
     // MARK: - Appending
 
     private func appendAndPublish(_ writes: [LogWrite]) async throws {
-        guard !writes.isEmpty, let batch = try await self.append(writes) else { return }
+        let start = self.serverClock.now()
+        guard !writes.isEmpty, var batch = try await self.append(writes) else { return }
+        batch.received = self.received
         self.last = batch.last
         self.advance(to: batch.standing)
         self.sharedStatus.withLock { $0.head = batch.last }
         guard batch.last > batch.after else { return }
+        let took = Duration.microseconds(self.serverClock.now().microseconds - start.microseconds)
         self.hub.publish(batch)
-        self.observe(batch)
+        self.observe(batch, took: took)
     }
 
     /// Whether everything that has an id is in the log.
@@ -274,7 +283,7 @@ package actor Relay {
         if self.isWritten { self.setAsideCount = 0 }
     }
 
-    private func observe(_ batch: AppendedBatch) {
+    private func observe(_ batch: AppendedBatch, took: Duration) {
         var events = 0
         var previous: ChannelName?
         let now = self.serverClock.now()
@@ -293,7 +302,9 @@ package actor Relay {
                 }
             }
         }
-        if events > 0 { self.observer.observe(.batchAppended(events: events)) }
+        if events == 0 { return }
+        let isAside = batch.standing.writtenThrough < batch.last
+        self.observer.observe(isAside ? .batchSetAside(events: events) : .batchAppended(events: events, took: took))
     }
 
     // MARK: - Upkeep

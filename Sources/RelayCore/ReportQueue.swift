@@ -12,6 +12,9 @@ package final class ReportQueue: Sendable {
 
     fileprivate struct State {
         var reports: [SourceReport] = []
+        /// When each of them was offered.
+        var times: [ContinuousClock.Instant] = []
+        var takenSince: ContinuousClock.Instant?
         var bytes = 0
         var isFinished = false
         var wasFull = false
@@ -30,10 +33,11 @@ package final class ReportQueue: Sendable {
 
     /// Appends a report. It is always accepted, so the bound is exceeded by one report at the most.
     /// - Returns: whether there is room for more.
-    package func offer(_ report: SourceReport) -> Bool {
+    package func offer(_ report: SourceReport, at now: ContinuousClock.Instant = .now) -> Bool {
         let (hasRoom, consumer) = self.state.withLock { state in
             precondition(!state.isFinished, "a report after the end")
             state.reports.append(report)
+            state.times.append(now)
             state.bytes += report.bytes
             state.wasFull = state.bytes >= self.capacity
             return (!state.wasFull, state.consumer.take())
@@ -53,6 +57,9 @@ package final class ReportQueue: Sendable {
 
     /// The source has ended; what is left is the last.
     package var isFinished: Bool { self.state.withLock { $0.isFinished } }
+
+    /// When the oldest report that `next` gave last was offered.
+    package var takenSince: ContinuousClock.Instant? { self.state.withLock { $0.takenSince } }
 
     /// Waits for reports and takes as many as fit one batch. For one consumer.
     /// - Returns: at least one report; nil when the queue is finished and empty.
@@ -118,7 +125,9 @@ extension ReportQueue.State {
             bytes += report.bytes
         }
         let taken = Array(self.reports.prefix(count))
+        if count > 0 { self.takenSince = self.times.first }
         self.reports.removeFirst(count)
+        self.times.removeFirst(count)
         self.bytes -= bytes
         return taken
     }

@@ -25,20 +25,20 @@ package struct LogObserver: Observer {
         case .heartbeatRecovered:
             self.logger.info("PostgreSQL takes the heartbeat again")
         case .channelRecorded(let channel):
-            self.logger.info("channel is recorded", metadata: ["channel": "\(channel)"])
+            self.logger.info("channel is recorded", metadata: ["channel": "\(logText(channel.text))"])
         case .channelGivenUp(let channel):
-            self.logger.info("channel is not recorded any more", metadata: ["channel": "\(channel)"])
+            self.logger.info("channel is not recorded any more", metadata: ["channel": "\(logText(channel.text))"])
         case .channelRefused(let channel, let reason):
             self.logger.warning(
                 "PostgreSQL can't listen to a channel",
-                metadata: ["channel": "\(channel)", "reason": "\(reason)"]
+                metadata: ["channel": "\(logText(channel.text))", "reason": "\(reason)"]
             )
         case .gapStored(let gap):
             self.logger.warning(
                 "events may be missing",
                 metadata: ["reason": "\(gap.reason.rawValue)", "after": "\(gap.after)", "before": "\(gap.before)"]
             )
-        case .batchAppended(let events):
+        case .batchAppended(let events, _):
             self.logger.debug("batch appended", metadata: ["events": "\(events)"])
         case .logFailed(let reason):
             self.logger.error("log can't be written, trying again", metadata: ["reason": "\(reason)"])
@@ -59,20 +59,30 @@ package struct LogObserver: Observer {
                 metadata: ["events": "\(count)"]
             )
         case .subscriberJoined(let channel, let kind):
-            self.logger.debug("subscriber joined", metadata: ["channel": "\(channel)", "kind": "\(kind)"])
-        case .subscriberLeft(let channel, let reason):
-            self.logger.debug("subscriber left", metadata: ["channel": "\(channel)", "reason": "\(reason)"])
+            self.logger.debug(
+                "subscriber joined",
+                metadata: ["channel": "\(logText(channel.text))", "kind": "\(kind.rawValue)"]
+            )
+        case .subscriberLeft(let end):
+            self.logger.debug(
+                "subscriber left",
+                metadata: ["channel": "\(logText(end.channel.text))", "reason": "\(end.reason)"]
+            )
         case .subscriberLagging(let channel):
-            self.logger.debug("subscriber lags", metadata: ["channel": "\(channel)"])
+            self.logger.debug("subscriber lags", metadata: ["channel": "\(logText(channel.text))"])
         case .requestRefused(let cause, let status, let reason):
             self.logger.debug(
                 "request refused",
-                metadata: ["cause": "\(cause.rawValue)", "status": "\(status)", "reason": "\(reason)"]
+                metadata: ["cause": "\(cause.rawValue)", "status": "\(status)", "reason": "\(logText(reason))"]
             )
         case .requestFailed(let reason):
             self.logger.error("request failed", metadata: ["reason": "\(reason)"])
         case .acceptFailed(let reason):
             self.logger.warning("connections can't be accepted, trying again", metadata: ["reason": "\(reason)"])
+        case .queueUsage, .notificationsReceived, .batchSetAside, .batchDelivered, .replayed, .gapTold,
+            .subscriberMoved, .requestAnswered:
+            // Too many of them, or told by others.
+            break
         }
     }
 }

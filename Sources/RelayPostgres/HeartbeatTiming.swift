@@ -8,6 +8,8 @@ package struct HeartbeatTiming: Sendable, Equatable {
     /// The same for the first LISTEN of a connection, before which PostgreSQL may have to walk through its whole
     /// notification queue.
     package var firstListen: Duration
+    /// Between two questions how full PostgreSQL's notification queue is: as often as metrics are commonly read.
+    package var queueUsage: Duration
     /// For a notification that another connection sent, where a pooler may stand in between.
     package var verification: Duration
 
@@ -15,13 +17,21 @@ package struct HeartbeatTiming: Sendable, Equatable {
         interval: .seconds(4),
         silence: .seconds(8),
         firstListen: .seconds(30),
+        queueUsage: .seconds(20),
         verification: .seconds(5)
     )
 
-    package init(interval: Duration, silence: Duration, firstListen: Duration, verification: Duration) {
+    package init(
+        interval: Duration,
+        silence: Duration,
+        firstListen: Duration,
+        queueUsage: Duration,
+        verification: Duration
+    ) {
         self.interval = interval
         self.silence = silence
         self.firstListen = firstListen
+        self.queueUsage = queueUsage
         self.verification = verification
     }
 }

@@ -30,6 +30,8 @@ package struct ListenerStateMachine {
         /// Nothing was reported yet.
         var isStarting = true
         var heartbeat: HeartbeatStateMachine
+        /// When PostgreSQL is asked how full its queue is; nil once it has refused to say.
+        var queueUsageDue: Instant?
         /// When something was last sent, or came.
         var quietSince: Instant
     }
@@ -40,6 +42,8 @@ package struct ListenerStateMachine {
         case unlisten([ChannelName])
         /// A notification on the heartbeat's channel whose payload is the number.
         case heartbeat(Int)
+        /// How full PostgreSQL's notification queue is.
+        case queueUsage
     }
 
     package enum Action: Equatable {
@@ -100,8 +104,14 @@ package struct ListenerStateMachine {
         guard case .connecting = self.state else { return .none }
         self.refused = []
         let command = Command.listen([self.heartbeatChannel] + Self.sorted(self.wanted))
-        let heartbeat = HeartbeatStateMachine(backend: backend, interval: self.timing.interval, at: now)
-        self.state = .connected(Connected(command: command, heartbeat: heartbeat, quietSince: now))
+        self.state = .connected(
+            Connected(
+                command: command,
+                heartbeat: HeartbeatStateMachine(backend: backend, interval: self.timing.interval, at: now),
+                queueUsageDue: now + self.timing.queueUsage,
+                quietSince: now
+            )
+        )
         return .send(command)
     }
 
@@ -159,7 +169,8 @@ package struct ListenerStateMachine {
         self.state = .connected(connected)
         switch heard {
         case .elsewhere: return self.connectionLost(.pooler, Self.deaf)
-        case .roundTrip(let time) where !connected.isStarting: return ([.heartbeat(roundTrip: time)], .none)
+        case .roundTrip(let time) where !connected.isStarting:
+            return ([.heartbeat(roundTrip: time)], self.nextCommand(at: now))
         case .roundTrip, .stale: return self.goOn(server: server, at: now)
         }
     }
@@ -195,8 +206,14 @@ package struct ListenerStateMachine {
     // MARK: - Answers
 
     /// The command under way was confirmed.
-    /// - Parameter server: as whom PostgreSQL presents itself, for the report.
-    package mutating func commandDone(server: String, at now: Instant) -> ([SourceReport], Action) {
+    /// - Parameters:
+    ///   - server: as whom PostgreSQL presents itself, for the report.
+    ///   - value: what it answered.
+    package mutating func commandDone(
+        server: String,
+        value: String? = nil,
+        at now: Instant
+    ) -> ([SourceReport], Action) {
         guard case .connected(var connected) = self.state, let command = connected.command else { return ([], .none) }
         connected.command = nil
         var reports: [SourceReport] = []
@@ -210,6 +227,9 @@ package struct ListenerStateMachine {
             reports = channels.map { .stoppedListening($0) }
         case .heartbeat:
             break
+        case .queueUsage:
+            connected.queueUsageDue = now + self.timing.queueUsage
+            if let share = value.flatMap({ Double($0) }), (0...1).contains(share) { reports = [.queueUsage(share)] }
         }
         self.state = .connected(connected)
         let (started, action) = self.goOn(server: server, at: now)
@@ -239,6 +259,9 @@ package struct ListenerStateMachine {
             reports = [
                 connected.isStarting ? .disconnected(cause: .refused, reason: reason) : .heartbeatFailed(reason: reason)
             ]
+        case .queueUsage:
+            // Not asked again on this connection: each refusal is a line in PostgreSQL's log.
+            connected.queueUsageDue = nil
         }
         self.state = .connected(connected)
         let (started, action) = self.goOn(server: server, at: now)
@@ -256,7 +279,7 @@ package struct ListenerStateMachine {
         guard case .connected(let connected) = self.state, let command = connected.command else { return ([], .none) }
         switch command {
         case .listen, .unlisten: return self.connectionLost(cause, reason)
-        case .heartbeat: return self.commandRefused(reason, server: server, at: now)
+        case .heartbeat, .queueUsage: return self.commandRefused(reason, server: server, at: now)
         }
     }
 
@@ -295,6 +318,9 @@ package struct ListenerStateMachine {
             self.heartbeats += 1
             connected.heartbeat.sent(self.heartbeats, at: now)
             connected.command = .heartbeat(self.heartbeats)
+        } else if !connected.isStarting, connected.heartbeat.due != nil, let due = connected.queueUsageDue, due <= now {
+            // Right after a heartbeat, when the next is far away. It wakes nobody by itself: the next call finds it due.
+            connected.command = .queueUsage
         }
         guard let command = connected.command else { return .none }
         connected.quietSince = now

@@ -135,6 +135,7 @@ struct ListenerThread: ~Copyable {
         case .listen(let channels): try self.sql("LISTEN", channels)
         case .unlisten(let channels): try self.sql("UNLISTEN", channels)
         case .heartbeat(let number): self.heartbeat(number)
+        case .queueUsage: "SELECT pg_catalog.pg_notification_queue_usage()"
         }
     }
 
@@ -202,7 +203,8 @@ struct ListenerThread: ~Copyable {
         case .running:
             break
         case .done:
-            self.perform(self.machine.commandDone(server: server, at: .now))
+            let value = self.connection?.value
+            self.perform(self.machine.commandDone(server: server, value: value, at: .now))
         case .refused(let error):
             self.perform(self.machine.commandRefused("\(error)", server: server, at: .now))
         case .failed(let error):

@@ -12,6 +12,8 @@ struct PostgresConnection: ~Copyable {
     private let handle: OpaquePointer
     /// Of the command under way, whose results have not all come yet.
     private var failure: CommandState?
+    /// The first of the first row of the last result that had one.
+    private(set) var value: String?
 
     private init(handle: OpaquePointer) {
         self.handle = handle
@@ -142,6 +144,9 @@ struct PostgresConnection: ~Copyable {
             guard let result = PQgetResult(self.handle) else { return self.failure.take() ?? .done }
             defer { PQclear(result) }
             let status = PQresultStatus(result)
+            if status == PGRES_TUPLES_OK, PQntuples(result) > 0 {
+                self.value = String(cString: PQgetvalue(result, 0, 0))
+            }
             if status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY { continue }
             self.failure = try self.failure(result)
         }

@@ -40,6 +40,8 @@ final class LogFile: Sendable {
     /// it counts for nothing, here as at a start.
     var exists: Bool { status(self.path).map { $0.st_size > 0 || $0.st_mode & S_IFMT != S_IFREG } ?? false }
 
+    var bytes: Int64 { status(self.path).map { Int64($0.st_size) } ?? 0 }
+
     var walBytes: Int64 { status(self.path + "-wal").map { Int64($0.st_size) } ?? 0 }
 
     /// Who may read the file: what is put back later shall be for the same.

@@ -11,6 +11,8 @@ struct LogPlan {
     let entries: [LogEntry]
     let changes: [RecordingChange]
 
+    var events: Int { self.entries.count { if case .event = $0 { true } else { false } } }
+
     enum RecordingChange {
         /// The gap entry of the same id tells it.
         case started(ChannelName, at: EventID)

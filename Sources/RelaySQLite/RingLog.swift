@@ -1,5 +1,6 @@
 package import RelayCore
 import RelayThreads
+import Synchronization
 
 /// The event log in one SQLite file, bounded by count, bytes and age.
 ///
@@ -14,6 +15,8 @@ package final class RingLog: EventLog {
     private let reader: ThreadOwned<FileBound<RingLogReader>>
     private let checkpointer: ThreadOwned<FileBound<SQLiteConnection>>
     private let checkpoints: Task<Void, Never>
+    /// As of the last tick, so that nobody who asks waits for a disk that is slow.
+    private let lastFigures: Mutex<LogFigures>
 
     /// Between two checkpoints: short enough that each is small.
     private static let checkpointInterval = Duration.milliseconds(100)
@@ -27,6 +30,7 @@ package final class RingLog: EventLog {
             return RingLog(
                 file: file,
                 identity: writer.identity,
+                figures: writer.figures(after: LogFigures()),
                 writer: ThreadOwned(writer),
                 reader: ThreadOwned(try FileBound(file) { try RingLogReader(path: $0) }),
                 checkpointer: ThreadOwned(
@@ -43,12 +47,14 @@ package final class RingLog: EventLog {
     private init(
         file: LogFile,
         identity: LogIdentity,
+        figures: LogFigures,
         writer: ThreadOwned<RingLogWriter>,
         reader: ThreadOwned<FileBound<RingLogReader>>,
         checkpointer: ThreadOwned<FileBound<SQLiteConnection>>
     ) {
         self.file = file
         self.identity = identity
+        self.lastFigures = Mutex(figures)
         self.writer = writer
         self.reader = reader
         self.checkpointer = checkpointer
@@ -69,6 +75,8 @@ package final class RingLog: EventLog {
 
     /// Where appends run; who runs there too appends without a change of thread.
     package var writerExecutor: any SerialExecutor { self.writer.executor }
+
+    package var figures: LogFigures { self.lastFigures.withLock { $0 } }
 
     package func append(_ writes: [LogWrite], expecting last: EventID) async throws -> AppendOutcome {
         try await self.writer.perform { try $0.append(writes, expecting: last) }
@@ -92,7 +100,13 @@ package final class RingLog: EventLog {
     }
 
     package func tick() async throws -> LogRepair? {
-        let repair = try await self.writer.perform { try $0.tick() }
+        let earlier = self.figures
+        // Also when the tick fails: then they are of interest.
+        let (result, figures) = try await self.writer.perform { writer in
+            (Result { try writer.tick() }, writer.figures(after: earlier))
+        }
+        self.lastFigures.withLock { $0 = figures }
+        let repair = try result.get()
         if repair == .putBack {
             // Not only when they are used next: they hold the space of the file that was deleted.
             try await self.reader.perform { _ = try $0.current() }

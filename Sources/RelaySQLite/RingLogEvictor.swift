@@ -13,7 +13,7 @@ final class RingLogEvictor {
     private let raiseFloor: SQLiteStatement
     private let usedPages: SQLiteStatement
 
-    private var count = 0
+    private(set) var count = 0
     private var bytesSinceCheck = 0
     /// Only kept where a limit for each channel is set.
     private var countByChannel: [Int64: Int] = [:]

@@ -9,6 +9,7 @@ final class RingLogStatements {
     private let insertGap: SQLiteStatement
     private let insertChannel: SQLiteStatement
     private let updateMark: SQLiteStatement
+    private let selectOldest: SQLiteStatement
 
     /// Rows of one statement: it finds the end of the tables once for all of them.
     private static let rowsAtOnce = 32
@@ -26,6 +27,7 @@ final class RingLogStatements {
             "INSERT INTO gap (id, channel_id, after_id, ahead, reason) VALUES (?1, ?2, ?3, ?4, ?5)"
         )
         self.insertChannel = try connection.prepare("INSERT INTO channel (name) VALUES (?1) RETURNING id")
+        self.selectOldest = try connection.prepare("SELECT id - ahead FROM event ORDER BY id LIMIT 1")
         self.updateMark = try connection.prepare("UPDATE meta SET high_water = ?1, clean = ?2")
     }
 
@@ -62,6 +64,11 @@ final class RingLogStatements {
         }
         guard let rowID else { preconditionFailure("INSERT … RETURNING without a row") }
         return rowID
+    }
+
+    /// When the oldest event was received; nil if there is none.
+    func oldestEvent() throws -> Timestamp? {
+        try self.selectOldest.first { Timestamp(microseconds: $0.integer(0)) }
     }
 
     /// All channels that have a row.

@@ -272,6 +272,18 @@ final class RingLogWriter {
         self.isStale = true
     }
 
+    /// What can't be read now is left as it was.
+    func figures(after earlier: LogFigures) -> LogFigures {
+        var figures = earlier
+        figures.events = self.evictor.count
+        figures.bytes = self.file.bytes
+        figures.walBytes = self.file.walBytes
+        if let oldest = try? self.statements.oldestEvent() { figures.oldest = oldest }
+        if figures.events == 0 { figures.oldest = nil }
+        (figures.setAsideEvents, figures.setAsideBytes) = self.setAside.figures
+        return figures
+    }
+
     /// Stops cleanly: the next start goes on right after the newest id. No other connection may be open.
     func finish() throws {
         try self.keepPlace()

@@ -22,6 +22,11 @@ struct SetAside {
         var through: EventID
     }
 
+    var figures: (events: Int, bytes: Int) {
+        let events = self.plans.reduce(0) { $0 + $1.events }
+        return (events, self.remainingBytes + self.bytes)
+    }
+
     var isEmpty: Bool { self.plans.isEmpty && self.lost == nil }
 
     /// - Parameter plan: with an id reserved at its end.

@@ -48,6 +48,8 @@ struct RelaySetAsideTests {
             #expect(test.relay.status.writtenThrough == written && test.relay.status.head > written)
             #expect(!test.relay.status.isHealthy)
             #expect(test.observer.texts.filter { $0 == "settingAside" }.count == 1)
+            try await test.observer.when { if case .batchSetAside(events: 1) = $0 { true } else { false } }
+            #expect(!test.observer.texts.contains { $0.hasPrefix("batchAppended") })
 
             test.log.work()
             await test.relay.tick()

@@ -22,6 +22,19 @@ struct ReportQueueTests {
         #expect(await queue.next(everything) == reports)
     }
 
+    @Test func `it knows since when the oldest of what it gave was waiting`() async {
+        let queue = ReportQueue {}
+        let start = ContinuousClock.now
+        for (index, text) in ["1", "2", "3"].enumerated() {
+            _ = queue.offer(self.report(text, bytes: 100), at: start + .seconds(index))
+        }
+        #expect(queue.takenSince == nil)
+        _ = await queue.next(BatchLimit(events: 2, bytes: .max))
+        #expect(queue.takenSince == start)
+        _ = await queue.next(self.everything)
+        #expect(queue.takenSince == start + .seconds(2))
+    }
+
     @Test func `a consumer that waits gets the next report`() async {
         let queue = ReportQueue {}
         async let taken = queue.next(everything)

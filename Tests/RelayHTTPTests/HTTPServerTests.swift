@@ -11,7 +11,7 @@ struct HTTPServerTests {
         let clock = ManualClock()
         let log = MemoryEventLog(clock: clock.serverClock)
         let observer = RecordingObserver()
-        let fanOut = FanOut(head: log.identity.last)
+        let fanOut = FanOut(head: log.identity.last, observer: observer)
         let options = HTTPOptions(
             host: "127.0.0.1",
             port: 0,

@@ -9,6 +9,7 @@ import Testing
 final class LoopHubTests {
     private let loop = EmbeddedEventLoop()
     private let log = MemoryEventLog(clock: ManualClock().serverClock)
+    private let observer = RecordingObserver()
     private let hub: LoopHub
     private let beginning: EventID
 
@@ -19,20 +20,19 @@ final class LoopHubTests {
 
     init() {
         self.beginning = self.log.identity.last
-        self.hub = LoopHub(eventLoop: self.loop, head: self.beginning)
+        self.hub = LoopHub(eventLoop: self.loop, head: self.beginning, observer: self.observer)
     }
 
     /// - Parameter cursor: nil: from now on.
     private func join(after cursor: EventID?) throws -> EmbeddedChannel {
-        let observer = RecordingObserver()
         let resumePoint = cursor.map {
             ResumePoint(channel: "people", presented: $0, logID: nil, identity: self.log.identity, last: self.hub.head)
         }
         let subscriber = SubscriberHandler(
             subscription: Subscription(channel: "people", kind: .raw, resumePoint: resumePoint),
             hub: self.hub,
-            pages: ReplayPages(log: self.log, observer: observer),
-            observer: observer,
+            pages: ReplayPages(log: self.log, observer: self.observer),
+            observer: self.observer,
             drainWindow: { .zero },
             whenClosed: {}
         )
@@ -98,6 +98,24 @@ final class LoopHubTests {
         self.fanOut(next)
         #expect(try takeAll() == 10, "all of them are live")
         for channel in [live] + storm { _ = try channel.finish(acceptAlreadyClosed: true) }
+    }
+
+    @Test func `what is delivered is told once for a batch, whatever the number of subscribers`() throws {
+        self.fanOut(1)
+        #expect(self.observer.observations.isEmpty, "nobody is there")
+        let channels = try (0..<5).map { _ in try self.join(after: nil) }
+        channels[0].isWritable = false
+        self.fanOut(2)
+        let deliveries = self.observer.observations.compactMap {
+            if case .batchDelivered(let delivery) = $0 { delivery } else { nil }
+        }
+        // One of them lags.
+        #expect(deliveries.map(\.rawEvents) == [4] && deliveries.map(\.bytes) == [4 * Self.frameBytes])
+        let replayed = try self.join(after: self.beginning)
+        self.loop.run()
+        let replays = self.observer.texts.filter { $0.contains("replayed(") }
+        #expect(replays.count == 1 && replays[0].contains("events: 2, bytes: \(2 * Self.frameBytes)"))
+        for channel in channels + [replayed] { _ = try channel.finish(acceptAlreadyClosed: true) }
     }
 
     @Test func `who leaves while it waits for its turn is in nobody's way`() throws {

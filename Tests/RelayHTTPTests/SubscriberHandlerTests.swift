@@ -20,6 +20,23 @@ struct SubscriberHandlerTests {
     }
 
     @Test
+    func `its way is told from the first phase to the last, and how it ended`() throws {
+        let subscriber = try SubscriberUnderTest()
+        subscriber.receive(WebSocketTestClient.frame(0x8, [0x0F, 0xA0]))
+        subscriber.loop.run()
+        let phases = subscriber.observer.observations.compactMap { observation -> String? in
+            guard case .subscriberMoved(.raw, let from, let to) = observation else { return nil }
+            return "\(from) \(to)"
+        }
+        #expect(phases == ["closed replaying", "replaying live", "live closed"])
+        let ends = subscriber.observer.observations.compactMap { observation -> SubscriberEnd? in
+            if case .subscriberLeft(let end) = observation { end } else { nil }
+        }
+        #expect(ends.map(\.side) == [.client] && ends.map(\.code) == [4000])
+        #expect(ends.map(\.events) == [0] && ends.map(\.channel) == ["people"])
+    }
+
+    @Test
     func `whoever sends any frame is there`() throws {
         let subscriber = try SubscriberUnderTest()
         for opcode: UInt8 in [0xA, 0x1, 0x9, 0xA] {

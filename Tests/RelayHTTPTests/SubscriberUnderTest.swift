@@ -11,16 +11,16 @@ final class SubscriberUnderTest {
     let channel: EmbeddedChannel
     let hub: LoopHub
     let socket = FullSocket()
+    let observer = RecordingObserver()
 
     init() throws {
-        self.hub = LoopHub(eventLoop: self.loop, head: 1)
+        self.hub = LoopHub(eventLoop: self.loop, head: 1, observer: self.observer)
         let decoder = WebSocketFrameDecoder(maxFrameSize: SubscriberHandler.maximumMessageBytes)
-        let observer = RecordingObserver()
         let subscriber = SubscriberHandler(
             subscription: Subscription(channel: "people", kind: .raw, resumePoint: nil),
             hub: self.hub,
-            pages: ReplayPages(log: MemoryEventLog(clock: ManualClock().serverClock), observer: observer),
-            observer: observer,
+            pages: ReplayPages(log: MemoryEventLog(clock: ManualClock().serverClock), observer: self.observer),
+            observer: self.observer,
             drainWindow: { .zero },
             whenClosed: {}
         )

@@ -12,6 +12,61 @@ struct HeartbeatTests {
         return cause
     }
 
+    // MARK: - How full the notification queue is
+
+    /// After so many heartbeats the question is due.
+    private func askedAfterHeartbeat(_ test: inout MachineUnderTest) -> MachineUnderTest.Step {
+        for number in 2...5 {
+            _ = test.pass(self.timing.interval)
+            _ = test.commandDone()
+            #expect(test.heard(number) == ([.heartbeat(roundTrip: .zero)], .none))
+        }
+        _ = test.pass(self.timing.interval)
+        _ = test.commandDone()
+        return test.heard(6)
+    }
+
+    @Test
+    func `PostgreSQL is asked how full its queue is right after a heartbeat, when it is due`() {
+        var test = MachineUnderTest(listeningTo: ["a"])
+        let step = self.askedAfterHeartbeat(&test)
+        #expect(step == ([.heartbeat(roundTrip: .zero)], .send(.queueUsage)))
+        let done = test.machine.commandDone(server: MachineUnderTest.server, value: "0.125", at: test.now)
+        #expect(done == ([.queueUsage(0.125)], .none))
+        // Heartbeats go on as before.
+        #expect(test.pass(self.timing.interval) == ([], .send(.heartbeat(7))))
+    }
+
+    @Test(arguments: ["", "many", "-1", "nan", "2", nil])
+    func `an answer that is no share is passed over`(value: String?) {
+        var test = MachineUnderTest(listeningTo: ["a"])
+        _ = self.askedAfterHeartbeat(&test)
+        let done = test.machine.commandDone(server: MachineUnderTest.server, value: value, at: test.now)
+        #expect(done == ([], .none))
+    }
+
+    @Test
+    func `where it refuses to say it is not asked again, and nothing else changes`() {
+        var test = MachineUnderTest(listeningTo: ["a"])
+        _ = self.askedAfterHeartbeat(&test)
+        #expect(test.commandRefused("permission denied") == ([], .none))
+        for number in 7...20 {
+            #expect(test.pass(self.timing.interval) == ([], .send(.heartbeat(number))))
+            _ = test.commandDone()
+            #expect(test.heard(number) == ([.heartbeat(roundTrip: .zero)], .none))
+        }
+    }
+
+    @Test
+    func `a question that stays unanswered is a silence like any other`() {
+        var test = MachineUnderTest(listeningTo: ["a"])
+        _ = self.askedAfterHeartbeat(&test)
+        #expect(test.machine.nextDue == test.now + self.timing.silence)
+        #expect(self.lost(test.pass(self.timing.silence)) == .silent)
+    }
+
+    // MARK: - Silence
+
     @Test
     func `a connection that falls silent is noticed within 15 seconds`() {
         #expect(self.timing.interval + self.timing.silence < .seconds(15))

@@ -10,6 +10,7 @@ struct PostgresListenerTests {
         interval: .milliseconds(20),
         silence: .seconds(1),
         firstListen: .seconds(30),
+        queueUsage: .seconds(20),
         verification: .seconds(5)
     )
 
@@ -61,6 +62,54 @@ struct PostgresListenerTests {
             let notification = SourceReport.notifications([Notification(channel: "a", payload: Payload("1"))])
             let last = await self.reports(of: listener) { $0 == notification }.filter { !self.isHeartbeat($0) }
             #expect(last == [notification])
+        }
+    }
+
+    private static let curious = HeartbeatTiming(
+        interval: .milliseconds(20),
+        silence: .seconds(10),
+        firstListen: .seconds(30),
+        queueUsage: .milliseconds(1),
+        verification: .seconds(5)
+    )
+
+    @Test
+    func `PostgreSQL says how full its notification queue is, again and again`() async throws {
+        let database = try await EphemeralPostgres.shared.get().makeDatabase()
+        try await self.run(PostgresListener(connectionString: database, timing: Self.curious)) { listener in
+            for _ in 1...3 {
+                let seen = await self.reports(of: listener) { if case .queueUsage = $0 { true } else { false } }
+                guard case .queueUsage(let share)? = seen.last else { return }
+                #expect((0..<1).contains(share))
+            }
+        }
+    }
+
+    @Test
+    func `a role that may not ask is listened for all the same`() async throws {
+        let postgres = try EphemeralPostgres.shared.get()
+        let database = try await postgres.makeDatabase()
+        let control = try SQLSession(database)
+        let name = try #require(database.firstMatch(of: /test_\d+/)).0
+        let role = "curious_\(name)"
+        try await control.run("CREATE ROLE \(role) LOGIN PASSWORD 'secret'")
+        try await control.run("REVOKE EXECUTE ON FUNCTION pg_notification_queue_usage() FROM PUBLIC")
+        let connection = "host=\(postgres.host) dbname=\(name) user=\(role) password=secret"
+        try await self.run(PostgresListener(connectionString: connection, timing: Self.curious)) { listener in
+            listener.listen(to: "a")
+            var seen: [SourceReport] = []
+            while seen.count(where: self.isHeartbeat) < 10 {
+                seen += await self.reports(of: listener, until: self.isHeartbeat)
+            }
+            try await control.notify("a", "1")
+            let notification = SourceReport.notifications([Notification(channel: "a", payload: Payload("1"))])
+            seen += await self.reports(of: listener) { $0 == notification }
+            let others = seen.filter { !self.isHeartbeat($0) }
+            guard case .connected(["a"], _)? = others.first else {
+                Issue.record("\(others)")
+                return
+            }
+            #expect(others.dropFirst() == [notification], "neither an answer nor a failure")
         }
     }
 

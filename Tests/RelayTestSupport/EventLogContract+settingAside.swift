@@ -4,6 +4,24 @@ import Testing
 extension EventLogContract {
     /// Ids given while the log can't be written.
     static let settingAside: [EventLogContract] = [
+        EventLogContract("its figures follow with each tick") { engine in
+            let test = try await LogUnderTest(engine)
+            #expect(test.log.figures.events == 0 && test.log.figures.oldest == nil)
+            let oldest = test.clock.serverClock.now()
+            try await test.append("a", ["1", "2"])
+            test.clock.advance(by: .seconds(1))
+            try await test.append("b", ["3"])
+            try await test.log.tick()
+            #expect(test.log.figures.events == 3 && test.log.figures.oldest == oldest)
+            #expect(test.log.figures.setAsideEvents == 0)
+            try await test.setAside(.event("a", "4"), .event("a", "5"))
+            try await test.log.tick()
+            #expect(test.log.figures.events == 3 && test.log.figures.setAsideEvents == 2)
+            try await test.append([])
+            try await test.log.tick()
+            #expect(test.log.figures.events == 5 && test.log.figures.setAsideEvents == 0)
+        },
+
         EventLogContract("what is set aside has ids and is not in the log") { engine in
             let test = try await LogUnderTest(engine)
             try await test.append("a", ["1"])

@@ -65,6 +65,8 @@ package final class FailingEventLog: EventLog {
 
     package var identity: LogIdentity { self.log.identity }
 
+    package var figures: LogFigures { self.log.figures }
+
     package func append(_ writes: [LogWrite], expecting last: EventID) async throws -> AppendOutcome {
         self.state.change { $0.attempts += 1 }
         let state = try await self.state.when { if case .wait = $0.appends { false } else { true } }

@@ -58,6 +58,17 @@ package final class MemoryEventLog: EventLog {
     /// All that is in the log, of all channels.
     package var entries: [LogEntry] { self.state.withLock { $0.entries } }
 
+    package var figures: LogFigures {
+        self.state.withLock { state in
+            var figures = LogFigures()
+            let events = state.entries.compactMap(\.event)
+            figures.events = events.count
+            figures.oldest = events.first?.time
+            figures.setAsideEvents = state.aside.compactMap(\.event).count
+            return figures
+        }
+    }
+
     package func append(_ writes: [LogWrite], expecting last: EventID) async throws -> AppendOutcome {
         let now = self.clock.now()
         return self.state.withLock { state in

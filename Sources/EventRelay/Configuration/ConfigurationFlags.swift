@@ -64,6 +64,15 @@ struct ConfigurationFlags: ParsableArguments {
 
     @Option(help: .key("LogMaxEventsPerChannel"))
     var logMaxEventsPerChannel: String?
+
+    @Option(help: .key("AdminPort"))
+    var adminPort: String?
+
+    @Option(help: .key("AdminHost"))
+    var adminHost: String?
+
+    @Option(help: .key("AccessLog"))
+    var accessLog: String?
 }
 
 extension ArgumentHelp {

@@ -141,6 +141,30 @@ extension ConfigurationKey {
             summary: "Most events kept of one channel; 0 for no limit."
         ),
         ConfigurationKey(
+            "AdminPort",
+            \.adminPort,
+            .offAsNone(.port),
+            default: "off",
+            flag: Flag("--admin-port", \.adminPort),
+            summary: "Port for /health, /ready and /metrics alone; 0 picks a free one, off leaves them at HttpPort."
+        ),
+        ConfigurationKey(
+            "AdminHost",
+            \.adminHost,
+            .host,
+            default: "127.0.0.1",
+            flag: Flag("--admin-host", \.adminHost),
+            summary: "Address to listen on for AdminPort."
+        ),
+        ConfigurationKey(
+            "AccessLog",
+            \.accessLog,
+            .boolean,
+            default: "true",
+            flag: Flag("--access-log", \.accessLog),
+            summary: "Log a line for each WebSocket that ends, and with Debug for each HTTP request."
+        ),
+        ConfigurationKey(
             "Debug",
             \.debug,
             .boolean,

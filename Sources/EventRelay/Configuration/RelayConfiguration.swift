@@ -68,6 +68,16 @@ struct RelayConfiguration: Sendable, Equatable {
 
     // MARK: Diagnosis
 
+    /// `AdminPort`: the port for `/health`, `/ready` and `/metrics`, 0…65535; 0 picks a free one. `nil` (written `off`):
+    /// they are served at the same port as everything else.
+    var adminPort: Int?
+
+    /// `AdminHost`: the address or host name to listen on for them, IPv6 without brackets.
+    var adminHost = "127.0.0.1"
+
+    /// `AccessLog`: whether to log a line for each WebSocket that ends, and with `Debug` for each HTTP request.
+    var accessLog = true
+
     /// `Debug`: whether to log debug messages.
     var debug = false
 

@@ -58,6 +58,10 @@ package struct ReplayPage: Sendable {
         self.losses.contains { after < $0 && $0 <= through }
     }
 
+    func counts(after: EventID, through: EventID) -> (events: Int, gaps: [Gap.Reason]) {
+        self.frames.counts(after: after, through: through)
+    }
+
     package func frames(after: EventID, through: EventID) -> ByteBuffer {
         self.frames.between(after, through)
     }

@@ -43,12 +43,12 @@ struct ListenHandler {
         }
         let (relay, identity) = (self.router.relay, self.router.log.identity)
         if start.isKnown(to: head), relay.admitAtOnce(channel, head: head) {
-            return .answer(.upgrade(start.subscription(to: channel, identity: identity, last: head)))
+            return .answer(.upgrade(start.subscription(to: channel, from: address, identity: identity, last: head)))
         }
         return .work {
             do {
                 let last = try await relay.admit(channel)
-                return .upgrade(start.subscription(to: channel, identity: identity, last: last))
+                return .upgrade(start.subscription(to: channel, from: address, identity: identity, last: last))
             } catch {
                 self.router.clients.leave()
                 throw error
@@ -96,19 +96,33 @@ enum StartParameter: Equatable {
         }
     }
 
-    func subscription(to channel: ChannelName, identity: LogIdentity, last: EventID) -> Subscription {
-        switch self {
-        case .raw:
-            Subscription(channel: channel, kind: .raw, resumePoint: nil)
-        case .latest:
-            Subscription(channel: channel, kind: .enveloped, resumePoint: nil)
-        case .after(let id, let logID):
-            Subscription(
-                channel: channel,
-                kind: .enveloped,
-                resumePoint: ResumePoint(channel: channel, presented: id, logID: logID, identity: identity, last: last)
-            )
-        }
+    func subscription(
+        to channel: ChannelName,
+        from address: ClientAddress,
+        identity: LogIdentity,
+        last: EventID
+    ) -> Subscription {
+        var subscription =
+            switch self {
+            case .raw:
+                Subscription(channel: channel, kind: .raw, resumePoint: nil)
+            case .latest:
+                Subscription(channel: channel, kind: .enveloped, resumePoint: nil)
+            case .after(let id, let logID):
+                Subscription(
+                    channel: channel,
+                    kind: .enveloped,
+                    resumePoint: ResumePoint(
+                        channel: channel,
+                        presented: id,
+                        logID: logID,
+                        identity: identity,
+                        last: last
+                    )
+                )
+            }
+        subscription.address = address.text
+        return subscription
     }
 }
 

@@ -12,6 +12,10 @@ struct Router: Sendable {
     let clients: ClientCounter
     let cors: CORS
     let viewer: ViewerHandler
+    /// Nil where there are none to show.
+    let metrics: (any MetricsExposition)?
+    let draining: Draining
+    let surface: Surface
     private let newChannels: NewChannels?
 
     /// Taken once for each request that wants a new channel.
@@ -21,7 +25,16 @@ struct Router: Sendable {
         init(_ limit: NewChannelLimit) { self.limit = Mutex(limit) }
     }
 
-    init(options: HTTPOptions, relay: Relay, log: any EventLog, observer: any Observer, clients: ClientCounter) {
+    init(
+        options: HTTPOptions,
+        relay: Relay,
+        log: any EventLog,
+        observer: any Observer,
+        clients: ClientCounter,
+        metrics: (any MetricsExposition)?,
+        draining: Draining = Draining(),
+        surface: Surface? = nil
+    ) {
         self.options = options
         self.relay = relay
         self.log = log
@@ -29,7 +42,27 @@ struct Router: Sendable {
         self.clients = clients
         self.cors = CORS(origins: options.corsOrigins)
         self.viewer = ViewerHandler(assets: options.assets, options: options)
+        self.metrics = metrics
+        self.draining = draining
+        self.surface = surface ?? (options.admin == nil ? .everything : .clients)
         self.newChannels = options.newChannelsPerMinute.map { NewChannels(NewChannelLimit(perMinute: $0)) }
+    }
+
+    /// The same for the operators' port: at its root, and for no page to read.
+    var forOperators: Router {
+        var options = self.options
+        options.basePath = "/"
+        options.corsOrigins = []
+        return Router(
+            options: options,
+            relay: self.relay,
+            log: self.log,
+            observer: self.observer,
+            clients: self.clients,
+            metrics: self.metrics,
+            draining: self.draining,
+            surface: .operators
+        )
     }
 
     /// Never throws, nor does its work: what goes wrong is an answer, too.
@@ -40,24 +73,30 @@ struct Router: Sendable {
         at now: ContinuousClock.Instant,
         head: EventID
     ) -> HTTPDecision {
+        var route = AnsweredRequest.Route.none
         do {
-            switch try self.route(request, from: address, at: now, head: head) {
+            switch try self.route(request, from: address, at: now, head: head, &route) {
             case .answer(let answer):
-                return .answer(self.complete(answer, to: request))
+                return .answer(self.complete(answer, to: request, route))
             case .work(let work):
-                return .work {
-                    do { return self.complete(try await work(), to: request) } catch {
-                        return self.complete(self.answer(to: error), to: request)
+                return .work { [route] in
+                    do { return self.complete(try await work(), to: request, route) } catch {
+                        return self.complete(self.answer(to: error), to: request, route)
                     }
                 }
             }
         } catch {
-            return .answer(self.complete(self.answer(to: error), to: request))
+            return .answer(self.complete(self.answer(to: error), to: request, route))
         }
     }
 
-    private func complete(_ answer: HTTPAnswer, to request: HTTPRequestHead) -> HTTPAnswer {
+    private func complete(
+        _ answer: HTTPAnswer,
+        to request: HTTPRequestHead,
+        _ route: AnsweredRequest.Route
+    ) -> HTTPAnswer {
         guard case .response(var response) = answer else { return answer }
+        response.route = route
         self.cors.apply(to: &response.headers, of: request)
         response.headers.add(name: "X-Content-Type-Options", value: "nosniff")
         return .response(response)
@@ -70,39 +109,67 @@ struct Router: Sendable {
                 Problem(.serviceUnavailable, "the relay can't answer now: its log says why. Come back later").response
             )
         }
+        self.observe(problem)
+        return .response(problem.response)
+    }
+
+    func observe(_ problem: Problem) {
         let status = Int(problem.status.code)
         self.observer.observe(.requestRefused(problem.cause, status: status, reason: problem.detail))
-        return .response(problem.response)
     }
 
     private func route(
         _ request: HTTPRequestHead,
         from address: ClientAddress,
         at now: ContinuousClock.Instant,
-        head: EventID
+        head: EventID,
+        _ route: inout AnsweredRequest.Route
     ) throws -> HTTPDecision {
         let target = try RequestTarget(uri: request.uri)
-        guard let path = self.options.pathBelowBase(target.segments) else { throw Self.notFound }
+        guard let path = self.options.pathBelowBase(target.segments) else { throw self.notFound }
         // Without the slash the page's relative links would lead above the base.
         if path.isEmpty { return .answer(.response(self.redirectToBase)) }
-        switch (path.first ?? "", path.count) {
-        case ("", 1), ("index.html", 1):
+        route = self.route(to: path)
+        guard self.surface.has(route) else { throw self.notFound }
+        switch route {
+        case .viewer where self.viewer.has(path[0]) && path[0] != "index.html":
+            return try self.get(request) { self.viewer.file(path[0]) }
+        case .viewer:
             if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
             // With a thousand channels it takes too long for an event loop.
             return .work { .response(self.viewer.page(request, channels: self.relay.recordedChannels)) }
-        case ("health", 1):
+        case .health:
             return try self.get(request) { HealthHandler(router: self).response() }
-        case ("listen", 2):
+        case .ready:
+            return try self.get(request) { ReadyHandler(router: self).response() }
+        case .metrics:
+            guard let metrics = self.metrics else { throw self.notFound }
+            if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
+            // It looks into /proc, and at every open file.
+            return .work { .response(MetricsHandler(metrics: metrics).response()) }
+        case .listen:
             let listen = ListenHandler(router: self)
             return try listen.decide(on: request, target, channel: path[1], from: address, at: now, head: head)
-        case ("history", 2):
+        case .history:
             let history = HistoryHandler(router: self)
             if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
             return .work { .response(try await history.response(request, target, channel: path[1])) }
-        case (let name, 1) where self.viewer.has(name):
-            return try self.get(request) { self.viewer.file(name) }
-        default:
-            throw Self.notFound
+        case .none:
+            throw self.notFound
+        }
+    }
+
+    /// Where a path below the base leads.
+    private func route(to path: [String]) -> AnsweredRequest.Route {
+        switch (path.first ?? "", path.count) {
+        case ("", 1), ("index.html", 1): .viewer
+        case ("health", 1): .health
+        case ("ready", 1): .ready
+        case ("metrics", 1): .metrics
+        case ("listen", 2): .listen
+        case ("history", 2): .history
+        case (let name, 1) where self.viewer.has(name): .viewer
+        default: .none
         }
     }
 
@@ -139,10 +206,9 @@ struct Router: Sendable {
 
     private static let methods = "GET, HEAD, OPTIONS"
 
-    private static let notFound = Problem(
-        .notFound,
-        "there is nothing at this address. There are /listen/{channel}, /history/{channel}, /health and the viewer at /"
-    )
+    private var notFound: Problem {
+        Problem(.notFound, "there is nothing at this address. There are \(self.surface.addresses)")
+    }
 
     /// The channel's name, if it is one and allowed.
     func channel(_ text: String) throws -> ChannelName {

@@ -4,10 +4,17 @@ import Glibc
 /// that name a network, as one host commonly has all the rest.
 package struct ClientAddress: Hashable, Sendable {
     private let network: [UInt8]
+    /// As it was given, for people. Not compared.
+    package let text: String
+
+    package static func == (left: ClientAddress, right: ClientAddress) -> Bool { left.network == right.network }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(self.network) }
 
     /// - Parameter ipAddress: as text; whatever is none counts as one and the same address.
     package init(ipAddress: String?) {
         let text = ipAddress ?? ""
+        self.text = text
         var bytes = [UInt8](repeating: 0, count: 16)
         if inet_pton(AF_INET, text, &bytes) == 1 {
             self.network = Array(bytes[..<4])

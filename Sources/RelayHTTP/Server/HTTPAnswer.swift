@@ -19,6 +19,8 @@ package struct HTTPResponse: Sendable {
     package var status: HTTPResponseStatus
     package var headers: HTTPHeaders
     package var body: Body
+    /// What it is an answer of.
+    package var route = AnsweredRequest.Route.none
 
     package enum Body: Sendable {
         case bytes(ByteBuffer)

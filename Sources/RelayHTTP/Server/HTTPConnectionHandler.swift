@@ -21,10 +21,13 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     private let makeSubscriber: (Subscription) -> any ChannelHandler
     private let maximumMessageBytes: Int
     private let abandon: @Sendable (Subscription) -> Void
+    private let report: (HTTPReport) -> Void
     private let whenOver: @Sendable () -> Void
     private let http: HTTPHandlers
 
     private var head: HTTPRequestHead?
+    /// The request that is being answered; the pipelining handler lets no other in before that is done.
+    private var exchange: HTTPExchange?
     private var bodyBytes = 0
     private var isClosed = false
 
@@ -65,12 +68,14 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     ///     loop.
     ///   - maximumMessageBytes: the longest frame that it takes.
     ///   - abandon: called instead, if the connection is gone before the upgrade.
+    ///   - report: told of each request that was answered, and of those that were refused here.
     ///   - whenOver: called once, when the connection is closed or no HTTP any more.
     package init(
         respond: @escaping (HTTPRequestHead) -> HTTPDecision,
         makeSubscriber: @escaping (Subscription) -> any ChannelHandler,
         maximumMessageBytes: Int = SubscriberHandler.maximumMessageBytes,
         abandon: @escaping @Sendable (Subscription) -> Void,
+        report: @escaping (HTTPReport) -> Void = { _ in },
         whenOver: @escaping @Sendable () -> Void = {},
         http: HTTPHandlers
     ) {
@@ -78,6 +83,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         self.makeSubscriber = makeSubscriber
         self.maximumMessageBytes = maximumMessageBytes
         self.abandon = abandon
+        self.report = report
         self.whenOver = whenOver
         self.http = http
     }
@@ -91,7 +97,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
                     .expectationFailed,
                     "no request here has a body: leave out it and the header Expect"
                 )
-                return self.write(problem.response, to: head, keepAlive: false, context)
+                return self.refuse(problem, to: head, keepAlive: false, context)
             }
             self.head = head
         case .body(let bytes):
@@ -99,7 +105,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             if self.bodyBytes > Self.maximumBodyBytes, let head = self.head {
                 self.head = nil
                 let problem = Problem(.payloadTooLarge, "no request here has a body: leave it out")
-                self.write(problem.response, to: head, keepAlive: false, context)
+                self.refuse(problem, to: head, keepAlive: false, context)
             }
         case .end:
             guard let head = self.head.take() else { return }
@@ -110,8 +116,9 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         if head.uri.utf8.count > Self.maximumTargetBytes {
             let problem = Problem(.uriTooLong, "the URL is longer than \(Self.maximumTargetBytes) bytes: shorten it")
-            return self.write(problem.response, to: head, keepAlive: head.canKeepAlive, context)
+            return self.refuse(problem, to: head, keepAlive: head.canKeepAlive, context)
         }
+        self.begin(head)
         switch self.respond(head) {
         case .answer(let answer):
             self.give(answer, to: head, context)
@@ -132,8 +139,14 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard event is IdleStateHandler.IdleStateEvent else { return context.fireUserInboundEventTriggered(event) }
-        context.close(promise: nil)
+        switch event {
+        case is IdleStateHandler.IdleStateEvent:
+            context.close(promise: nil)
+        case let passed as RequestDeadline.Passed:
+            self.report(.refused(passed.problem))
+        default:
+            context.fireUserInboundEventTriggered(event)
+        }
     }
 
     package func handlerRemoved(context: ChannelHandlerContext) {
@@ -142,7 +155,33 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
 
     package func channelInactive(context: ChannelHandlerContext) {
         self.isClosed = true
+        // Its answer has not left in full.
+        self.end()
         context.fireChannelInactive()
+    }
+
+    // MARK: - What is told of requests
+
+    private func begin(_ head: HTTPRequestHead) {
+        self.exchange = HTTPExchange(method: head.method.rawValue, uri: head.uri, start: .now())
+    }
+
+    /// Tells of the request, if it was answered at all.
+    private func end() {
+        guard let exchange = self.exchange.take(), exchange.status != 0 else { return }
+        self.report(.answered(exchange))
+    }
+
+    /// An answer that no route has given.
+    private func refuse(
+        _ problem: Problem,
+        to head: HTTPRequestHead,
+        keepAlive: Bool,
+        _ context: ChannelHandlerContext
+    ) {
+        self.begin(head)
+        self.report(.refused(problem))
+        self.write(problem.response, to: head, keepAlive: keepAlive, context)
     }
 
     // MARK: - Responses
@@ -159,8 +198,11 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         } else if head.isHTTP1_0 {
             headers.replaceOrAdd(name: "Connection", value: "keep-alive")
         }
+        self.exchange?.route = response.route
+        self.exchange?.status = Int(response.status.code)
         switch response.body {
         case .bytes(let body):
+            self.exchange?.bytes = head.method == .HEAD ? 0 : body.readableBytes
             if response.status != .noContent {
                 headers.replaceOrAdd(name: "Content-Length", value: "\(body.readableBytes)")
             }
@@ -186,10 +228,14 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         _ context: ChannelHandlerContext
     ) {
         let channel = context.channel
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         let done = context.eventLoop.makeFutureWithTask {
             try await produce { piece in
                 let hasLeft = channel.eventLoop.makePromise(of: Void.self)
-                channel.eventLoop.execute { Self.write(piece, hasLeft, to: channel) }
+                channel.eventLoop.execute {
+                    bound.value.exchange?.bytes += piece.readableBytes
+                    Self.write(piece, hasLeft, to: channel)
+                }
                 try await hasLeft.futureResult.get()
             }
         }
@@ -224,12 +270,14 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     }
 
     private func closeFlushed(_ context: ChannelHandlerContext) {
+        self.end()
         let hasLeft = context.eventLoop.makePromise(of: Void.self)
         hasLeft.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
         context.writeAndFlush(self.wrapOutboundOut(.body(.byteBuffer(ByteBuffer()))), promise: hasLeft)
     }
 
     private func writeEnd(keepAlive: Bool, _ context: ChannelHandlerContext) {
+        self.end()
         let promise = keepAlive ? nil : context.eventLoop.makePromise(of: Void.self)
         promise?.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
         context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: promise)
@@ -243,7 +291,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             ? Problem(.requestHeaderFieldsTooLarge, "the request's headers are too large: send fewer and shorter ones")
             : Problem(.badRequest, "this is no HTTP request that could be understood: \(error)")
         let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
-        self.write(problem.response, to: head, keepAlive: false, context)
+        self.refuse(problem, to: head, keepAlive: false, context)
     }
 
     // MARK: - Upgrade
@@ -270,7 +318,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
                         "the WebSocket handshake needs one Sec-WebSocket-Key and Sec-WebSocket-Version 13",
                         headers: ["Sec-WebSocket-Version": "13"]
                     )
-                    self.write(problem.response, to: head, keepAlive: head.canKeepAlive, context)
+                    self.refuse(problem, to: head, keepAlive: head.canKeepAlive, context)
                 }
             }
     }
@@ -283,6 +331,9 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         let head = HTTPResponseHead(version: .http1_1, status: .switchingProtocols, headers: headers)
         context.write(self.wrapOutboundOut(.head(head)), promise: nil)
         context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: nil)
+        self.exchange?.route = .listen
+        self.exchange?.status = Int(HTTPResponseStatus.switchingProtocols.code)
+        self.end()
 
         let pipeline = context.pipeline.syncOperations
         let subscriber = self.makeSubscriber(subscription)

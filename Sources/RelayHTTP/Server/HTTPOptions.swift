@@ -7,6 +7,8 @@ package struct HTTPOptions: Sendable {
     package var host: String
     /// 0 lets the system choose.
     package var port: Int
+    /// Where operators ask, and nobody else; nil: at the same port as clients.
+    package var admin: (host: String, port: Int)?
     /// `http(s)://…` or `ws(s)://…`, without a slash at the end; empty: taken from each request.
     package var urlBase: String
     /// Begins with a slash and does not end with one; `/` for none.

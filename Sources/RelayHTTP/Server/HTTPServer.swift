@@ -11,18 +11,29 @@ package final class HTTPServer: Sendable {
     private let fanOut: FanOut
     private let router: Router
     private let pages: ReplayPages
-    private let quiescing: ServerQuiescingHelper
-    /// Ends with the port.
+    private let clientPort: Port
+    private let adminPort: Port
+    /// Ends with the first port that is closed.
     private let listening = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
-    private let connections = ClientCounter(limit: HTTPServer.maximumHTTPConnections)
-    /// WebSockets or not.
-    private let allConnections: ClientCounter
+
+    /// What is served at a port, to how many.
+    private struct Port {
+        let router: Router
+        /// That are no WebSockets, or not yet.
+        let connections: ClientCounter
+        /// WebSockets or not.
+        let allConnections: ClientCounter
+        let quiescing: ServerQuiescingHelper
+    }
 
     /// Connections that wait to be accepted; beyond it the kernel holds them back.
     private static let backlog: CInt = 1024
     /// Connections that are no WebSockets, or not yet; one more is closed at once. Each of them may send requests to
     /// gather some 100 KB in memory, and is there for 10 s at most without a complete request.
     package static let maximumHTTPConnections = 1024
+    /// Connections to the operators' port, on top of all others, so that no client can take an operator's place: some
+    /// scrapers and probes, each on a connection that it keeps.
+    package static let maximumAdminConnections = 64
     /// Bytes read at once: small requests that come together are all decoded before the first is answered.
     private static let readBytes = AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 2048, maximum: 4096)
     /// What the kernel holds for a client that does not read. Without it, up to 4 MB each.
@@ -35,35 +46,70 @@ package final class HTTPServer: Sendable {
         fanOut: FanOut,
         relay: Relay,
         log: any EventLog,
-        observer: any Observer
+        observer: any Observer,
+        metrics: (any MetricsExposition)? = nil
     ) {
         self.options = options
         self.group = fanOut.group
         self.fanOut = fanOut
-        self.router = Router(
+        let router = Router(
             options: options,
             relay: relay,
             log: log,
             observer: observer,
-            clients: ClientCounter(limit: options.maximumClients)
+            clients: ClientCounter(limit: options.maximumClients),
+            metrics: metrics
         )
+        self.router = router
         self.pages = ReplayPages(log: log, observer: observer)
-        self.quiescing = ServerQuiescingHelper(group: fanOut.group)
-        self.allConnections = ClientCounter(limit: options.maximumConnections)
+        self.clientPort = Port(
+            router: router,
+            connections: ClientCounter(limit: Self.maximumHTTPConnections),
+            allConnections: ClientCounter(limit: options.maximumConnections),
+            quiescing: ServerQuiescingHelper(group: fanOut.group)
+        )
+        self.adminPort = Port(
+            router: router.forOperators,
+            connections: ClientCounter(limit: Self.maximumAdminConnections),
+            allConnections: ClientCounter(limit: Self.maximumAdminConnections),
+            quiescing: ServerQuiescingHelper(group: fanOut.group)
+        )
+    }
+
+    /// Opens the operators' port, if they have one of their own. Before `start`, so that who waits for the relay to be
+    /// ready can ask meanwhile.
+    /// - Returns: the port that was opened.
+    /// - Throws: `CannotListen`.
+    package func startAdmin() async throws -> Int? {
+        guard let (host, port) = self.options.admin else { return nil }
+        let settings = "AdminHost and AdminPort"
+        return try await self.listen(self.adminPort, host: host, port: port, settings: settings).localAddress?.port
     }
 
     /// Opens the port.
     /// - Returns: the port that was opened.
     /// - Throws: `CannotListen`.
     package func start() async throws -> Int {
+        let (host, port) = (self.options.host, self.options.port)
+        let settings = "HttpHost and HttpPort"
+        let channel = try await self.listen(self.clientPort, host: host, port: port, settings: settings)
+        let second = TimeAmount.seconds(1)
+        let expiry = channel.eventLoop.scheduleRepeatedTask(initialDelay: second, delay: second) { [pages] _ in
+            pages.expire(at: .now())
+        }
+        channel.closeFuture.whenComplete { _ in expiry.cancel() }
+        return channel.localAddress?.port ?? port
+    }
+
+    private func listen(_ served: Port, host: String, port: Int, settings: String) async throws -> any Channel {
         let bootstrap = ServerBootstrap(group: self.group)
             .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.maxMessagesPerRead, value: UInt(AcceptPause.acceptedAtOnce))
-            .serverChannelInitializer { [quiescing, allConnections, observer = self.router.observer] channel in
+            .serverChannelInitializer { [observer = self.router.observer] channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pause = AcceptPause(
-                        connections: allConnections,
+                        connections: served.allConnections,
                         refused: {
                             let reason = "too few descriptors (ulimit -n)"
                             observer.observe(.requestRefused(.limitConnections, status: 503, reason: reason))
@@ -71,40 +117,42 @@ package final class HTTPServer: Sendable {
                         failed: { observer.observe(.acceptFailed(reason: $0)) }
                     )
                     try channel.pipeline.syncOperations.addHandler(pause)
-                    try channel.pipeline.syncOperations.addHandler(quiescing.makeServerChannelHandler(channel: channel))
+                    try channel.pipeline.syncOperations.addHandler(
+                        served.quiescing.makeServerChannelHandler(channel: channel)
+                    )
                 }
             }
             .childChannelInitializer { [self] channel in
-                channel.eventLoop.makeCompletedFuture { try self.configure(channel) }
+                channel.eventLoop.makeCompletedFuture { try self.configure(channel, of: served) }
             }
         do {
-            let channel = try await bootstrap.bind(host: self.options.host, port: self.options.port).get()
-            let second = TimeAmount.seconds(1)
-            let expiry = channel.eventLoop.scheduleRepeatedTask(initialDelay: second, delay: second) { [pages] _ in
-                pages.expire(at: .now())
-            }
-            channel.closeFuture.whenComplete { [listening] _ in
-                expiry.cancel()
-                listening.continuation.finish()
-            }
-            return channel.localAddress?.port ?? self.options.port
+            let channel = try await bootstrap.bind(host: host, port: port).get()
+            channel.closeFuture.whenComplete { [listening] _ in listening.continuation.finish() }
+            return channel
         } catch {
-            throw CannotListen(host: self.options.host, port: self.options.port, reason: "\(error)")
+            throw CannotListen(host: host, port: port, settings: settings, reason: "\(error)")
         }
     }
 
-    /// Returns when the port is closed: by `drain`, or because of an error after which nothing can be accepted any more.
+    /// Returns when a port is closed: by `drain`, or because of an error after which nothing can be accepted any more.
     /// Or when the task is cancelled. Once.
     package func untilClosed() async {
         for await _ in self.listening.stream {}
     }
 
     /// Accepts nothing more, ends what is idle, and sends WebSocket clients away over the drain window.
-    /// Returns when all connections are closed, or when they have had time enough.
+    /// Operators are answered until that is done. Returns when all connections are closed, or when they have had time
+    /// enough.
     package func drain() async {
-        let promise = self.group.next().makePromise(of: Void.self)
-        self.quiescing.initiateShutdown(promise: promise)
+        self.router.draining.begin()
         let patience = self.drainWindow + SubscriberHandler.closeTimeout + .seconds(1)
+        await self.close(self.clientPort, within: patience)
+        if self.options.admin != nil { await self.close(self.adminPort, within: .seconds(1)) }
+    }
+
+    private func close(_ port: Port, within patience: TimeAmount) async {
+        let promise = self.group.next().makePromise(of: Void.self)
+        port.quiescing.initiateShutdown(promise: promise)
         let deadline = self.group.next().scheduleTask(in: patience) { promise.succeed() }
         try? await promise.futureResult.get()
         deadline.cancel()
@@ -115,29 +163,30 @@ package final class HTTPServer: Sendable {
         min(self.options.drainWindow, .milliseconds(2) * self.router.clients.count)
     }
 
-    private func configure(_ channel: any Channel) throws {
+    private func configure(_ channel: any Channel, of port: Port) throws {
         try self.setOptions(of: channel)
-        guard self.connections.enter() else {
+        guard port.connections.enter() else {
             let reason = "too many HTTP connections"
             self.router.observer.observe(.requestRefused(.limitConnections, status: 503, reason: reason))
             return channel.close(promise: nil)
         }
         let address = ClientAddress(ipAddress: channel.remoteAddress?.ipAddress)
         let http = HTTPConnectionHandler.HTTPHandlers()
-        let router = self.router
+        let router = port.router
         let hub = self.fanOut.hub(of: channel.eventLoop)
         let handler = HTTPConnectionHandler(
             respond: { router.decide(on: $0, from: address, at: .now, head: hub.head) },
             makeSubscriber: { self.makeSubscriber($0, on: channel.eventLoop) },
             abandon: { subscription in router.left(subscription.channel) },
-            whenOver: { [connections] in connections.leave() },
+            report: { router.tell($0, from: address) },
+            whenOver: { port.connections.leave() },
             http: http
         )
         do {
             try channel.pipeline.syncOperations.addHandlers(http.inOrder + [handler])
         } catch {
             // It is closed already.
-            self.connections.leave()
+            port.connections.leave()
             throw error
         }
     }
@@ -167,6 +216,15 @@ package final class HTTPServer: Sendable {
 }
 
 extension Router {
+    fileprivate func tell(_ report: HTTPReport, from address: ClientAddress) {
+        switch report {
+        case .refused(let problem):
+            self.observe(problem)
+        case .answered(let exchange):
+            self.observer.observe(.requestAnswered(exchange.request(from: address.text, end: .now())))
+        }
+    }
+
     /// A client of the channel is gone.
     fileprivate func left(_ channel: ChannelName) {
         self.clients.leave()
@@ -178,11 +236,13 @@ extension Router {
 package struct CannotListen: Error, CustomStringConvertible {
     package let host: String
     package let port: Int
+    /// What they are set by.
+    package let settings: String
     package let reason: String
 
     package var description: String {
         """
-        can't listen at \(self.host):\(self.port): \(self.reason). Stop what uses the port, or set HttpHost and HttpPort \
+        can't listen at \(self.host):\(self.port): \(self.reason). Stop what uses the port, or set \(self.settings) \
         to others
         """
     }

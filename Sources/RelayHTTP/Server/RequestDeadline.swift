@@ -24,6 +24,11 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
 
     package init() {}
 
+    /// An event for the handlers behind it: the request was refused.
+    package struct Passed: Sendable {
+        package let problem: Problem
+    }
+
     package func handlerAdded(context: ChannelHandlerContext) {
         self.start(context)
     }
@@ -66,8 +71,9 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
         // Who has said nothing, such as a browser that connects ahead, expects no answer.
         guard self.hasReceived else { return context.close(promise: nil) }
         let seconds = Self.limit.nanoseconds / 1_000_000_000
-        let response = Problem(.requestTimeout, "the request was not complete after \(seconds) s: send it at once")
-            .response
+        let problem = Problem(.requestTimeout, "the request was not complete after \(seconds) s: send it at once")
+        context.fireUserInboundEventTriggered(Passed(problem: problem))
+        let response = problem.response
         guard case .bytes(let body) = response.body else { preconditionFailure("a problem has its text") }
         var head = HTTPResponseHead(version: .http1_1, status: response.status, headers: response.headers)
         head.headers.replaceOrAdd(name: "Content-Length", value: "\(body.readableBytes)")

@@ -24,14 +24,15 @@ package final class FanOut: EventHub {
 
     /// On the process-wide event loops, one for each core.
     /// - Parameter head: the newest id of the log before the first batch.
-    package convenience init(head: EventID) {
-        self.init(group: MultiThreadedEventLoopGroup.singleton, head: head)
+    package convenience init(head: EventID, observer: any Observer) {
+        self.init(group: MultiThreadedEventLoopGroup.singleton, head: head, observer: observer)
     }
 
-    package init(group: any EventLoopGroup, head: EventID) {
+    package init(group: any EventLoopGroup, head: EventID, observer: any Observer) {
         self.group = group
         self.hubs = group.makeIterator().map { loop in
-            NIOLoopBoundBox.makeBoxSendingValue(LoopHub(eventLoop: loop, head: head), eventLoop: loop)
+            let hub = LoopHub(eventLoop: loop, head: head, observer: observer)
+            return NIOLoopBoundBox.makeBoxSendingValue(hub, eventLoop: loop)
         }
         self.backlog = Mutex(Backlog(done: Array(repeating: 0, count: self.hubs.count)))
     }

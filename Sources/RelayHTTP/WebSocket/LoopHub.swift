@@ -13,6 +13,7 @@ package final class LoopHub {
     package static let pingRounds = 30
 
     private let eventLoop: any EventLoop
+    private let observer: any Observer
     private var machine: HubStateMachine<FrameBatch>
     /// Those that get batches as they come.
     private var live: [ChannelName: Live] = [:]
@@ -46,8 +47,9 @@ package final class LoopHub {
         }
     }
 
-    package init(eventLoop: any EventLoop, head: EventID) {
+    package init(eventLoop: any EventLoop, head: EventID, observer: any Observer) {
         self.eventLoop = eventLoop
+        self.observer = observer
         self.machine = HubStateMachine(head: head, tailCapacity: Self.tailCapacity)
     }
 
@@ -88,11 +90,16 @@ package final class LoopHub {
             evictedThrough: batch.evictedThrough,
             standing: batch.standing
         )
+        var delivery = LoopDelivery()
         for channel in frames.channels ?? Array(self.live.keys) {
             guard let live = self.live[channel] else { continue }
-            self.fanOut(frames, of: channel, .raw, to: live.raw, after: previousHead)
-            self.fanOut(frames, of: channel, .enveloped, to: live.enveloped, after: previousHead)
+            self.fanOut(frames, of: channel, .raw, to: live.raw, after: previousHead, &delivery)
+            self.fanOut(frames, of: channel, .enveloped, to: live.enveloped, after: previousHead, &delivery)
         }
+        if delivery.bytes == 0 { return }
+        // Once for all subscribers; a clock read and some counters are nothing beside one system call for each.
+        delivery.lag = batch.received.map { .now - $0 }
+        self.observer.observe(.batchDelivered(delivery))
     }
 
     /// To a copy of the list: subscribers that lag or break leave the list meanwhile.
@@ -101,14 +108,21 @@ package final class LoopHub {
         of channel: ChannelName,
         _ kind: FrameKind,
         to subscribers: [SubscriberHandler],
-        after previousHead: EventID
+        after previousHead: EventID,
+        _ delivery: inout LoopDelivery
     ) {
         if subscribers.isEmpty { return }
         let encoded = frames.frames(of: channel, kind)
         if encoded.isEmpty { return }
+        let events = encoded.eventCount
+        var sent = 0
         encoded.buffer.withUnsafeReadableBytes { bytes in
-            for subscriber in subscribers { subscriber.deliver(encoded.buffer, bytes, after: previousHead) }
+            for subscriber in subscribers {
+                if subscriber.deliver(encoded.buffer, bytes, events: events, after: previousHead) { sent += 1 }
+            }
         }
+        delivery.add(kind, events: sent * events, bytes: sent * encoded.buffer.readableBytes)
+        if sent > 0 { for gap in encoded.gaps { self.observer.observe(.gapTold(gap.reason, times: sent)) } }
     }
 
     func addLive(_ subscriber: SubscriberHandler) {

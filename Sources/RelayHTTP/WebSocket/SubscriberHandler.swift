@@ -27,6 +27,8 @@ package final class SubscriberHandler: ChannelInboundHandler {
     private let pages: ReplayPages
     private let observer: any Observer
     private let resumePoint: ResumePoint?
+    private let address: String
+    private let subject: String?
     /// Where it begins.
     private let cursor: EventID
     private let drainWindow: () -> TimeAmount
@@ -42,13 +44,19 @@ package final class SubscriberHandler: ChannelInboundHandler {
     private var mayHavePending = true
     private var pingsUnanswered = 0
     private var bytesWritten = 0
+    private var eventsSent = 0
+    /// Written by way of the pipeline on its way to the head, and not told to the observer yet.
+    private var replayed = (events: 0, bytes: 0)
+    /// The phase that the observer knows of.
+    private var phase = SubscriberStateMachine.Phase.closed
+    private var start = ContinuousClock.now
     /// After the last ping: what had left, if the kernel's buffer was full then.
     private var takenAtPing: Int?
     /// The payload of the latest ping, while it can't be answered.
     private var pingToAnswer: ByteBuffer?
     private var clientFrames = ClientFrameStateMachine(maximumMessageBytes: SubscriberHandler.maximumMessageBytes)
     private var isClosing = false
-    private var closeReason = "connection lost"
+    private var closing: (side: SubscriberEnd.Side, code: UInt16?, reason: String) = (.nobody, nil, "connection lost")
 
     /// - Parameters:
     ///   - drainWindow: over which all connections are closed when the server shuts down.
@@ -67,6 +75,8 @@ package final class SubscriberHandler: ChannelInboundHandler {
         self.pages = pages
         self.observer = observer
         self.resumePoint = subscription.resumePoint
+        self.address = subscription.address
+        self.subject = subscription.subject
         self.drainWindow = drainWindow
         self.whenClosed = whenClosed
         self.cursor = subscription.resumePoint?.cursor ?? hub.head
@@ -79,12 +89,10 @@ package final class SubscriberHandler: ChannelInboundHandler {
         self.socket = DirectSocket(context.pipeline.syncOperations)
         self.pingRound = self.hub.currentPingRound
         self.hub.add(self)
-        self.observer.observe(.subscriberJoined(channel: self.channelName, kind: self.kind.rawValue))
-        if let gap = self.resumePoint?.gap {
-            self.write(
-                EncodedFrames([.gap(gap)], channel: self.channelName, kind: self.kind).buffer
-            )
-        }
+        self.start = .now
+        self.observer.observe(.subscriberJoined(channel: self.channelName, kind: self.kind))
+        self.tellPhase()
+        if let gap = self.resumePoint?.gap { self.tell(gap) }
         if self.cursor == self.hub.head { self.takeTurn() } else { self.hub.awaitTurn(self) }
     }
 
@@ -94,13 +102,37 @@ package final class SubscriberHandler: ChannelInboundHandler {
         self.socket = nil
         self.leave()
         self.hub.remove(self)
-        self.observer.observe(.subscriberLeft(channel: self.channelName, reason: self.closeReason))
+        self.observer.observe(
+            .subscriberLeft(
+                SubscriberEnd(
+                    address: self.address,
+                    subject: self.subject,
+                    channel: self.channelName,
+                    kind: self.kind,
+                    duration: .now - self.start,
+                    events: self.eventsSent,
+                    bytes: self.bytesWritten,
+                    side: self.closing.side,
+                    code: self.closing.code,
+                    reason: self.closing.reason
+                )
+            )
+        )
         self.whenClosed()
     }
 
     private func leave() {
         self.arrived = nil
         if self.machine.closed() { self.hub.removeLive(self) }
+        self.tellPhase()
+    }
+
+    /// After what may have changed the phase.
+    private func tellPhase() {
+        let phase = self.machine.phase
+        if phase == self.phase { return }
+        self.observer.observe(.subscriberMoved(self.kind, from: self.phase, to: phase))
+        self.phase = phase
     }
 
     // MARK: - Towards the head
@@ -112,6 +144,12 @@ package final class SubscriberHandler: ChannelInboundHandler {
     func takeTurn() -> Int {
         let start = self.bytesWritten
         self.proceed(until: start + Self.turnBytes)
+        self.tellPhase()
+        if self.replayed.bytes > 0 {
+            self.observer.observe(.replayed(self.kind, events: self.replayed.events, bytes: self.replayed.bytes))
+            self.eventsSent += self.replayed.events
+            self.replayed = (0, 0)
+        }
         return self.bytesWritten - start
     }
 
@@ -129,7 +167,9 @@ package final class SubscriberHandler: ChannelInboundHandler {
                 return
             case .sendTail(let after):
                 if let (batch, last) = self.hub.tailBatch(after: after, of: self.channelName) {
-                    self.write(batch.frames(of: self.channelName, self.kind).after(after))
+                    let frames = batch.frames(of: self.channelName, self.kind)
+                    self.count(frames.counts(after: after, through: last))
+                    self.write(frames.after(after))
                     self.machine.sent(through: last)
                 } else {
                     self.machine.sent(through: self.hub.head)
@@ -150,7 +190,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
                     before: through.next,
                     reason: .unlogged
                 )
-                self.write(EncodedFrames([.gap(gap)], channel: self.channelName, kind: self.kind).buffer)
+                self.tell(gap)
                 self.machine.sent(through: through)
             case .goLive(let isFirstTime):
                 self.hub.addLive(self)
@@ -159,6 +199,18 @@ package final class SubscriberHandler: ChannelInboundHandler {
                 return
             }
         }
+    }
+
+    /// A gap that is nobody else's.
+    private func tell(_ gap: Gap) {
+        let frames = EncodedFrames([.gap(gap)], channel: self.channelName, kind: self.kind)
+        self.count((0, frames.gaps.map(\.reason)))
+        self.write(frames.buffer)
+    }
+
+    private func count(_ counts: (events: Int, gaps: [Gap.Reason])) {
+        self.replayed.events += counts.events
+        for reason in counts.gaps { self.observer.observe(.gapTold(reason, times: 1)) }
     }
 
     private func writeLive() {
@@ -197,6 +249,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
         // It may have been read for a loop that is ahead of this one.
         let through = min(page.through, range.through)
         if self.kind == .raw && page.hasLoss(after: after, through: through) { return self.closeFallenBehind() }
+        self.count(page.counts(after: after, through: through))
         self.write(page.frames(after: after, through: through))
         self.machine.sent(through: through)
         if case .replaying = self.machine.phase { self.pages.taken(page, of: self.stream, range) }
@@ -212,19 +265,30 @@ package final class SubscriberHandler: ChannelInboundHandler {
     /// A batch comes while this subscriber is among the live ones.
     /// - Parameters:
     ///   - bytes: those of `frames`.
+    ///   - events: how many these are.
     ///   - previousHead: the newest id fanned out before it.
-    func deliver(_ frames: ByteBuffer, _ bytes: UnsafeRawBufferPointer, after previousHead: EventID) {
-        guard let channel = self.channel, let context = self.context, self.liveIndex != nil else { return }
+    /// - Returns: whether it was sent them.
+    func deliver(
+        _ frames: ByteBuffer,
+        _ bytes: UnsafeRawBufferPointer,
+        events: Int,
+        after previousHead: EventID
+    ) -> Bool {
+        guard let channel = self.channel, let context = self.context, self.liveIndex != nil else { return false }
         let socket = self.idleSocket(of: channel)
         let isWritable = socket != nil || channel.isWritable
         switch self.machine.batchFannedOut(after: previousHead, isWritable: isWritable) {
         case .send:
             let taken = socket?.send(bytes) ?? 0
             self.bytesWritten += taken
+            self.eventsSent += events
             if taken < bytes.count { self.send(frames.behind(taken), context) }
+            return true
         case .stop:
             self.hub.removeLive(self)
             self.observer.observe(.subscriberLagging(channel: self.channelName))
+            self.tellPhase()
+            return false
         }
     }
 
@@ -249,6 +313,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
         if frames.readableBytes == 0 { return }
         self.mayHavePending = true
         self.bytesWritten += frames.readableBytes
+        self.replayed.bytes += frames.readableBytes
         self.context?.write(self.wrapOutboundOut(frames), promise: nil)
     }
 
@@ -301,7 +366,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
     /// Ends the connection when what was written has left, or hasn't in time.
     private func answerClose(_ code: UInt16, _ reason: String, _ context: ChannelHandlerContext) {
         self.isClosing = true
-        self.closeReason = "closed by the client"
+        self.closing = (.client, code, "closed by the client")
         self.leave()
         var frame = ByteBuffer()
         frame.writeWebSocketClose(code: code, reason: reason)
@@ -333,7 +398,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
         // that our own buffer has not become free yet.
         if let takenAtPing, self.bytesWritten - self.unsentBytes > takenAtPing { self.pingsUnanswered = 0 }
         guard self.pingsUnanswered < 2 else {
-            self.closeReason = "no answer to pings"
+            self.closing.reason = "no answer to pings"
             return context.close(promise: nil)
         }
         self.pingsUnanswered += 1
@@ -354,7 +419,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
     private func close(_ code: CloseCode, reason: String) {
         guard let context = self.context, !self.isClosing else { return }
         self.isClosing = true
-        self.closeReason = "\(code.rawValue) \(reason)"
+        self.closing = (.relay, code.rawValue, reason)
         self.leave()
         var frame = ByteBuffer()
         frame.writeWebSocketClose(code, reason: reason)

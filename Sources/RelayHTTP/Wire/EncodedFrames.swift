@@ -1,19 +1,13 @@
 package import NIOCore
 package import RelayCore
 
-/// What a subscriber's messages look like.
-package enum FrameKind: String, Sendable, Hashable {
-    /// The payload alone, as pg_eventserv sends it. Gaps can't be told.
-    case raw
-    /// A JSON object with id, channel and time.
-    case enveloped
-}
-
 /// Entries of one channel as ready WebSocket frames, oldest first.
 package struct EncodedFrames: Sendable {
     /// All frames, one after the other.
     package private(set) var buffer: ByteBuffer
     private var frames: [(id: EventID, end: Int)] = []
+    /// Those among them that tell of gaps.
+    package private(set) var gaps: [(id: EventID, reason: Gap.Reason)] = []
 
     package init(
         _ entries: some Collection<LogEntry>,
@@ -28,7 +22,10 @@ package struct EncodedFrames: Sendable {
             switch (kind, entry) {
             case (.raw, .event(let event)): buffer.writeWebSocketFrame(.text, event.payload.repaired)
             case (.raw, .gap): continue
-            case (.enveloped, _): buffer.writeFrame(WireMessage(entry, channel: channel))
+            case (.enveloped, .event): buffer.writeFrame(WireMessage(entry, channel: channel))
+            case (.enveloped, .gap(let gap)):
+                buffer.writeFrame(WireMessage(entry, channel: channel))
+                self.gaps.append((gap.id, gap.reason))
             }
             self.frames.append((entry.id, buffer.writerIndex))
         }
@@ -47,6 +44,16 @@ package struct EncodedFrames: Sendable {
 
     /// About the memory that they take.
     var bytes: Int { self.buffer.storageCapacity + self.frames.capacity * MemoryLayout<(EventID, Int)>.stride }
+
+    var eventCount: Int { self.frames.count - self.gaps.count }
+
+    /// How many events, and which gaps, have ids in `after < id ≤ through`.
+    func counts(after: EventID, through: EventID) -> (events: Int, gaps: [Gap.Reason]) {
+        let frames = self.frames.place { $0.id > through } - self.frames.place { $0.id > after }
+        if self.gaps.isEmpty { return (frames, []) }
+        let told = self.gaps.filter { after < $0.id && $0.id <= through }.map(\.reason)
+        return (frames - told.count, told)
+    }
 
     /// The frames of entries after `id`, sharing the same bytes.
     package func after(_ id: EventID) -> ByteBuffer {

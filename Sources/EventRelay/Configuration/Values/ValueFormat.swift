@@ -29,6 +29,14 @@ extension ValueFormat {
         }
     }
 
+    /// The same as `format`, where the word `off` means that there is none.
+    static func offAsNone<Wrapped>(_ format: ValueFormat<Wrapped>) -> ValueFormat where Value == Wrapped? {
+        ValueFormat(expectation: "\(format.expectation), or off") { written in
+            if case .text(let text) = written, text.trimmed.lowercased() == "off" { return .some(nil) }
+            return format.read(written).map { $0 }
+        }
+    }
+
     /// The same as `format`, where an empty text means that there is none.
     static func emptyAsNone(_ format: ValueFormat<String>) -> ValueFormat where Value == String? {
         let orEmpty = ValueFormat<String>.orEmpty(format)

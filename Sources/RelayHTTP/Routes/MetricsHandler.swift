@@ -1,0 +1,15 @@
+import NIOCore
+import NIOHTTP1
+import RelayCore
+
+/// `GET /metrics`: all metrics as text.
+struct MetricsHandler {
+    let metrics: any MetricsExposition
+
+    func response() -> HTTPResponse {
+        let body = ByteBuffer(string: self.metrics.text())
+        var response = HTTPResponse(status: .ok, contentType: self.metrics.contentType, body: body)
+        response.headers.add(name: "Cache-Control", value: "no-store")
+        return response
+    }
+}

@@ -1,0 +1,33 @@
+package import NIOCore
+package import RelayCore
+
+/// What a connection's HTTP side has to tell of its requests.
+package enum HTTPReport: Sendable {
+    /// By the connection itself, before any route was asked.
+    case refused(Problem)
+    case answered(HTTPExchange)
+}
+
+/// A request and what became of it.
+package struct HTTPExchange: Sendable {
+    package let method: String
+    package let uri: String
+    package var route = AnsweredRequest.Route.none
+    package var status = 0
+    /// Of the answer's body.
+    package var bytes = 0
+    package let start: NIODeadline
+
+    /// As it is logged: the path without the query.
+    package func request(from address: String, end: NIODeadline) -> AnsweredRequest {
+        AnsweredRequest(
+            address: address,
+            method: self.method,
+            path: String(self.uri.prefix { $0 != "?" && $0 != "#" }),
+            route: self.route,
+            status: self.status,
+            bytes: self.bytes,
+            duration: .nanoseconds((end - self.start).nanoseconds)
+        )
+    }
+}
