@@ -23,7 +23,7 @@ struct ProcessFiguresTests {
             let figures = ProcessFigures(stat: "42 (\(name)) \(rest)", ticks: 100, pageSize: 4_096)
             #expect(figures?.cpuSeconds == 3)
             #expect(figures?.startSeconds == 10)
-            #expect(figures?.residentBytes == 300 * 4_096)
+            #expect(figures?.residentBytes == 1_228_800)
         }
     }
 

@@ -83,7 +83,7 @@ struct MetricsObserverTests {
         #expect(samples["websocket_closes_total{code=1001}"] == 1)
         #expect(samples["websocket_closes_total{code=other}"] == 1)
         #expect(samples["websocket_closes_total{code=none}"] == 1)
-        #expect(!samples.keys.contains { $0.contains("closed") || $0.contains("4999") })
+        #expect(!samples.keys.contains { $0.contains("state=closed") || $0.contains("4999") })
     }
 
     @Test func `the connection to PostgreSQL: reconnects, failures by cause, and nothing stale`() async throws {
