@@ -1,7 +1,6 @@
 import NIOCore
 import NIOHTTP1
 import RelayCore
-import Synchronization
 
 /// From a request to its answer: the table of routes, and what all of them share.
 struct Router: Sendable {
@@ -9,39 +8,35 @@ struct Router: Sendable {
     let relay: Relay
     let log: any EventLog
     let observer: any Observer
-    let clients: ClientCounter
+    let clients: ClientSeats
+    let rates: ClientRates
     let cors: CORS
     let viewer: ViewerHandler
-    private let newChannels: NewChannels?
 
-    /// Taken once for each request that wants a new channel.
-    private final class NewChannels: Sendable {
-        let limit: Mutex<NewChannelLimit>
-
-        init(_ limit: NewChannelLimit) { self.limit = Mutex(limit) }
-    }
-
-    init(options: HTTPOptions, relay: Relay, log: any EventLog, observer: any Observer, clients: ClientCounter) {
+    init(options: HTTPOptions, relay: Relay, log: any EventLog, observer: any Observer, clients: ClientSeats) {
         self.options = options
         self.relay = relay
         self.log = log
         self.observer = observer
         self.clients = clients
+        self.rates = ClientRates(options.limits)
         self.cors = CORS(origins: options.corsOrigins)
         self.viewer = ViewerHandler(assets: options.assets, options: options)
-        self.newChannels = options.newChannelsPerMinute.map { NewChannels(NewChannelLimit(perMinute: $0)) }
     }
 
     /// Never throws, nor does its work: what goes wrong is an answer, too.
-    /// - Parameter head: the newest id that the event loop of the connection has fanned out.
+    /// - Parameters:
+    ///   - peer: the other end of the connection.
+    ///   - head: the newest id that the event loop of the connection has fanned out.
     func decide(
         on request: HTTPRequestHead,
-        from address: ClientAddress,
+        from peer: ClientAddress,
         at now: ContinuousClock.Instant,
         head: EventID
     ) -> HTTPDecision {
         do {
-            switch try self.route(request, from: address, at: now, head: head) {
+            let caller = self.options.trustedProxies.caller(of: request.headers, from: peer)
+            switch try self.route(request, from: caller, at: now, head: head) {
             case .answer(let answer):
                 return .answer(self.complete(answer, to: request))
             case .work(let work):
@@ -77,7 +72,7 @@ struct Router: Sendable {
 
     private func route(
         _ request: HTTPRequestHead,
-        from address: ClientAddress,
+        from caller: Caller,
         at now: ContinuousClock.Instant,
         head: EventID
     ) throws -> HTTPDecision {
@@ -93,11 +88,14 @@ struct Router: Sendable {
         case ("health", 1):
             return try self.get(request) { HealthHandler(router: self).response() }
         case ("listen", 2):
+            if let preflight = try self.allow(request, Self.listenMethods) { return .answer(.response(preflight)) }
+            try self.rates.upgradeRequested(from: caller.address, at: now)
             let listen = ListenHandler(router: self)
-            return try listen.decide(on: request, target, channel: path[1], from: address, at: now, head: head)
+            return try listen.decide(on: request, target, channel: path[1], from: caller, at: now, head: head)
         case ("history", 2):
             let history = HistoryHandler(router: self)
             if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
+            try self.rates.historyRequested(from: caller.address, at: now)
             return .work { .response(try await history.response(request, target, channel: path[1])) }
         case (let name, 1) where self.viewer.has(name):
             return try self.get(request) { self.viewer.file(name) }
@@ -110,25 +108,17 @@ struct Router: Sendable {
         .answer(.response(try self.allow(head) ?? response()))
     }
 
-    /// Lets GET and HEAD pass and answers OPTIONS.
-    private func allow(_ head: HTTPRequestHead) throws -> HTTPResponse? {
-        switch head.method {
-        case .GET, .HEAD:
-            return nil
-        case .OPTIONS:
-            var response = HTTPResponse(status: .noContent)
-            response.headers.add(name: "Allow", value: Self.methods)
-            response.headers.add(name: "Access-Control-Allow-Methods", value: Self.methods)
-            response.headers.add(name: "Access-Control-Allow-Headers", value: "Accept, Content-Type")
-            response.headers.add(name: "Access-Control-Max-Age", value: "600")
-            return response
-        default:
-            throw Problem(
-                .methodNotAllowed,
-                "\(head.method) is not for this address: use GET",
-                headers: ["Allow": Self.methods]
-            )
-        }
+    /// Lets the methods of an address pass and answers OPTIONS, which is one of them.
+    private func allow(_ head: HTTPRequestHead, _ methods: [HTTPMethod] = Self.methods) throws -> HTTPResponse? {
+        let isAllowed = methods.contains(head.method)
+        if isAllowed, head.method != .OPTIONS { return nil }
+        let names = methods.map(\.rawValue).joined(separator: ", ")
+        if isAllowed { return self.cors.preflight(methods: names) }
+        throw Problem(
+            .methodNotAllowed,
+            "\(head.method) is not for this address: use GET",
+            headers: ["Allow": names]
+        )
     }
 
     private var redirectToBase: HTTPResponse {
@@ -137,7 +127,8 @@ struct Router: Sendable {
         return response
     }
 
-    private static let methods = "GET, HEAD, OPTIONS"
+    private static let methods: [HTTPMethod] = [.GET, .HEAD, .OPTIONS]
+    private static let listenMethods: [HTTPMethod] = [.GET, .OPTIONS]
 
     private static let notFound = Problem(
         .notFound,
@@ -151,23 +142,15 @@ struct Router: Sendable {
         return channel
     }
 
-    /// Counts a request for a channel, if it is one that is not recorded and if there is a limit.
+    /// Counts a request for a channel, if it is one that is not recorded.
     func countNewChannel(
         _ channel: ChannelName,
         from address: ClientAddress,
         at now: ContinuousClock.Instant
     ) throws {
-        guard let newChannels = self.newChannels, !self.relay.isRecorded(channel),
-            let wait = newChannels.limit.withLock({ $0.requested(from: address, at: now) })
-        else { return }
-        throw Problem(
-            .tooManyRequests,
-            """
-            no more than \(self.options.newChannelsPerMinute ?? 0) new channels a minute may be asked for from one \
-            address (NewChannelsPerMinute): use one that is recorded, or come back later
-            """,
-            headers: ["Retry-After": "\(wait.components.seconds + 1)"]
-        )
+        if self.rates.limitsNewChannels, !self.relay.isRecorded(channel) {
+            try self.rates.newChannelRequested(from: address, at: now)
+        }
     }
 }
 

@@ -37,10 +37,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         /// Ends connections on which nothing moves.
         package let idle: IdleStateHandler
 
-        /// Longer than clients and proxies commonly keep a connection that they mean to use again.
-        static let idleTimeout: TimeAmount = .seconds(75)
-
-        package init() {
+        package init(timeouts: HTTPTimeouts = HTTPTimeouts()) {
             var limits = NIOHTTPDecoderLimitConfiguration()
             limits.maxHeaderFieldSize = 16 << 10
             limits.maxHeaderListSize = 64 << 10
@@ -48,9 +45,9 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits)
             self.decoder = ByteToMessageHandler(decoder)
             self.encoder = HTTPResponseEncoder()
-            self.deadline = RequestDeadline()
+            self.deadline = RequestDeadline(limit: TimeAmount(timeouts.request))
             self.pipelining = HTTPServerPipelineHandler()
-            self.idle = IdleStateHandler(allTimeout: Self.idleTimeout)
+            self.idle = IdleStateHandler(allTimeout: TimeAmount(timeouts.keepAlive))
         }
 
         /// As a pipeline needs them, from the socket on.

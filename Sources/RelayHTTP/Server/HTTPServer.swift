@@ -45,7 +45,7 @@ package final class HTTPServer: Sendable {
             relay: relay,
             log: log,
             observer: observer,
-            clients: ClientCounter(limit: options.maximumClients)
+            clients: ClientSeats(options.limits)
         )
         self.pages = ReplayPages(log: log, observer: observer)
         self.quiescing = ServerQuiescingHelper(group: fanOut.group)
@@ -123,13 +123,13 @@ package final class HTTPServer: Sendable {
             return channel.close(promise: nil)
         }
         let address = ClientAddress(ipAddress: channel.remoteAddress?.ipAddress)
-        let http = HTTPConnectionHandler.HTTPHandlers()
+        let http = HTTPConnectionHandler.HTTPHandlers(timeouts: self.options.timeouts)
         let router = self.router
         let hub = self.fanOut.hub(of: channel.eventLoop)
         let handler = HTTPConnectionHandler(
             respond: { router.decide(on: $0, from: address, at: .now, head: hub.head) },
             makeSubscriber: { self.makeSubscriber($0, on: channel.eventLoop) },
-            abandon: { subscription in router.left(subscription.channel) },
+            abandon: { subscription in router.left(subscription) },
             whenOver: { [connections] in connections.leave() },
             http: http
         )
@@ -161,16 +161,16 @@ package final class HTTPServer: Sendable {
             pages: self.pages,
             observer: router.observer,
             drainWindow: { self.drainWindow },
-            whenClosed: { router.left(subscription.channel) }
+            whenClosed: { router.left(subscription) }
         )
     }
 }
 
 extension Router {
-    /// A client of the channel is gone.
-    fileprivate func left(_ channel: ChannelName) {
-        self.clients.leave()
-        self.relay.subscriberLeft(channel)
+    /// A client is gone.
+    fileprivate func left(_ subscription: Subscription) {
+        self.clients.leave(subscription.seat)
+        self.relay.subscriberLeft(subscription.channel)
     }
 }
 

@@ -6,10 +6,18 @@ package struct Subscription: Sendable {
     package let kind: FrameKind
     /// Where to go on; nil: from now on.
     package let resumePoint: ResumePoint?
+    /// To be left when it is over.
+    package let seat: ClientSeat
 
-    package init(channel: ChannelName, kind: FrameKind, resumePoint: ResumePoint?) {
+    package init(
+        channel: ChannelName,
+        kind: FrameKind,
+        resumePoint: ResumePoint?,
+        seat: ClientSeat = ClientSeat()
+    ) {
         self.channel = channel
         self.kind = kind
         self.resumePoint = resumePoint
+        self.seat = seat
     }
 }
