@@ -59,6 +59,8 @@ struct CORSTests {
             ("https://example.com", "https://example.com:0443"), ("https://example.com", "https://example.com:443443"),
             ("https://example.com", "https:/example.com"), ("https://example.com", "example.com"),
             ("https://example.com", "//example.com"), ("https://example.com", "https://ex\u{61}mple.com\u{301}"),
+            ("https://example.com", "https://\u{301}example.com"),
+            ("https://example.com", "https:\u{301}//example.com"),
             ("https://example.com", "https://\u{FF45}xample.com"), ("https://example.com", "https://exam\u{AD}ple.com"),
             ("https://example.com", ""), ("https://example.com", "null"), ("https://example.com", "NULL"),
             ("https://example.com", "https://"), ("https://example.com", "*"), ("https://example.com", "https://*"),

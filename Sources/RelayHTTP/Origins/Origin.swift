@@ -16,10 +16,13 @@ package struct Origin: Hashable, Sendable {
         self.port = authority.port ?? Self.defaultPorts[scheme]
     }
 
-    /// The scheme in lower case, and what stands behind `://`.
+    /// The scheme in lower case, and what stands behind `://`. All of it is ASCII: a mark that combines with the slash
+    /// before it would go with that.
     static func split(_ text: some StringProtocol) -> (scheme: String, rest: Substring)? {
         let text = Substring(text)
-        guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { return nil }
+        guard text.utf8.allSatisfy({ $0 < 0x80 }), let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else {
+            return nil
+        }
         let scheme = text[..<colon]
         let rest = text[colon...]
         guard rest.utf8.starts(with: "://".utf8), let first = scheme.utf8.first, Self.isLetter(first),
