@@ -203,7 +203,7 @@ let package = Package(
         .testTarget(
             name: "EventRelayTests",
             dependencies: [
-                "EventRelay", "RelayCore", "RelayTestSupport",
+                "EventRelay", "RelayCore", "RelayHTTP", "RelayTestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings

@@ -29,15 +29,27 @@ extension RelayConfiguration {
             urlBase: self.urlBase,
             basePath: self.basePath,
             corsOrigins: self.corsOrigins,
-            maximumClients: self.maxClients,
-            newChannelsPerMinute: self.newChannelsPerMinute,
+            limits: self.clientLimits,
             channelPatterns: self.channels,
             assets: assets,
             hasOwnAssets: self.assetsPath != nil,
             version: Version.current
         )
         options.admin = self.adminPort.map { (self.adminHost, $0) }
+        options.trustedProxies = self.trustedProxies
+        options.timeouts.request = self.requestTimeout
+        options.timeouts.keepAlive = self.keepAliveTimeout
         return options
+    }
+
+    private var clientLimits: ClientLimits {
+        var limits = ClientLimits(clients: self.maxClients)
+        limits.clientsPerAddress = self.maxClientsPerAddress
+        limits.clientsPerSubject = self.maxClientsPerSubject
+        limits.newChannelsPerMinute = self.newChannelsPerMinute
+        limits.upgradesPerSecond = self.upgradesPerSecond
+        limits.historyRequestsPerSecond = self.historyRequestsPerSecond
+        return limits
     }
 
     /// The first lines: what runs, from where, logging to which file within which bounds.

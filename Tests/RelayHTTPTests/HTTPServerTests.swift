@@ -18,7 +18,7 @@ struct HTTPServerTests {
             urlBase: "",
             basePath: "/",
             corsOrigins: [],
-            maximumClients: 1,
+            limits: ClientLimits(clients: 1),
             channelPatterns: ["*"],
             assets: [:],
             hasOwnAssets: false,

@@ -5,6 +5,8 @@ import RelayTestSupport
 import Testing
 
 struct RequestDeadlineTests {
+    private let limit = TimeAmount(HTTPTimeouts().request)
+
     private func receive(_ text: String, _ channel: NIOAsyncTestingChannel) async throws {
         try await channel.writeInbound(ByteBuffer(string: text))
     }
@@ -18,7 +20,7 @@ struct RequestDeadlineTests {
     @Test
     func `who says nothing is closed without a word`() async throws {
         let channel = try await TestConnection.make()
-        await channel.testingEventLoop.advanceTime(by: RequestDeadline.limit - .seconds(1))
+        await channel.testingEventLoop.advanceTime(by: self.limit - .seconds(1))
         #expect(channel.isActive)
         await channel.testingEventLoop.advanceTime(by: .seconds(1))
         #expect(!channel.isActive)
@@ -52,7 +54,7 @@ struct RequestDeadlineTests {
             let answer = try await channel.waitForOutboundWrite(as: ByteBuffer.self)
             #expect(String(buffer: answer).hasPrefix("HTTP/1.1 204 "))
             _ = try await self.sent(channel)
-            await channel.testingEventLoop.advanceTime(by: RequestDeadline.limit * 3)
+            await channel.testingEventLoop.advanceTime(by: self.limit * 3)
             #expect(channel.isActive)
             try await self.receive("G", channel)
             await channel.testingEventLoop.advanceTime(by: .seconds(2))
@@ -61,7 +63,7 @@ struct RequestDeadlineTests {
             _ = try await self.sent(channel)
         }
         try await self.receive("G", channel)
-        await channel.testingEventLoop.advanceTime(by: RequestDeadline.limit)
+        await channel.testingEventLoop.advanceTime(by: self.limit)
         #expect(!channel.isActive)
     }
 }

@@ -129,7 +129,7 @@ struct RequestRandomInputTests {
             let connection = try await TestConnection.make()
             for piece in text { _ = try? await connection.writeInbound(ByteBuffer(string: piece)) }
             // Time enough for each limit of a request; what is left is an idle connection.
-            await connection.testingEventLoop.advanceTime(by: RequestDeadline.limit * 2)
+            await connection.testingEventLoop.advanceTime(by: TimeAmount(HTTPTimeouts().request) * 2)
             try? await connection.close().get()
         }
     }

@@ -32,11 +32,32 @@ struct ConfigurationFlags: ParsableArguments {
     @Option(help: .key("CORSOrigins"))
     var corsOrigins: [String] = []
 
+    @Option(help: .key("TrustedProxies"))
+    var trustedProxies: [String] = []
+
     @Option(help: .key("AssetsPath"), completion: .directory)
     var assetsPath: String?
 
+    @Option(help: .key("RequestTimeout"))
+    var requestTimeout: String?
+
+    @Option(help: .key("KeepAliveTimeout"))
+    var keepAliveTimeout: String?
+
     @Option(help: .key("MaxClients"))
     var maxClients: String?
+
+    @Option(help: .key("MaxClientsPerAddress"))
+    var maxClientsPerAddress: String?
+
+    @Option(help: .key("MaxClientsPerSubject"))
+    var maxClientsPerSubject: String?
+
+    @Option(help: .key("UpgradesPerSecond"))
+    var upgradesPerSecond: String?
+
+    @Option(help: .key("HistoryRequestsPerSecond"))
+    var historyRequestsPerSecond: String?
 
     @Option(help: .key("Channels"))
     var channels: [String] = []

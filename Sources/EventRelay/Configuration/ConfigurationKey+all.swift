@@ -49,7 +49,15 @@ extension ConfigurationKey {
             .origins,
             default: "*",
             flag: Flag("--cors-origins") { $0.corsOrigins.asOneText },
-            summary: "Origins whose pages may connect, * for all."
+            summary: "Origins whose pages may connect, such as https://*.example.com, * for all."
+        ),
+        ConfigurationKey(
+            "TrustedProxies",
+            \.trustedProxies,
+            .trustedProxies,
+            default: "",
+            flag: Flag("--trusted-proxies") { $0.trustedProxies.asOneText },
+            summary: "Proxies that are believed whom a request comes from: addresses, networks, loopback, private."
         ),
         ConfigurationKey(
             "AssetsPath",
@@ -60,12 +68,60 @@ extension ConfigurationKey {
             summary: "Folder to serve the viewer from; without it, the viewer in the binary."
         ),
         ConfigurationKey(
+            "RequestTimeout",
+            \.requestTimeout,
+            .duration(from: .seconds(1), to: .seconds(300), "from 1s to 5m"),
+            default: "10s",
+            flag: Flag("--request-timeout", \.requestTimeout),
+            summary: "How long a request may take to arrive."
+        ),
+        ConfigurationKey(
+            "KeepAliveTimeout",
+            \.keepAliveTimeout,
+            .duration(from: .seconds(10), to: .seconds(3_600), "from 10s to 1h"),
+            default: "75s",
+            flag: Flag("--keep-alive-timeout", \.keepAliveTimeout),
+            summary: "How long to keep an HTTP connection on which nothing moves."
+        ),
+        ConfigurationKey(
             "MaxClients",
             \.maxClients,
             .count,
             default: "20000",
             flag: Flag("--max-clients", \.maxClients),
             summary: "Most connected clients."
+        ),
+        ConfigurationKey(
+            "MaxClientsPerAddress",
+            \.maxClientsPerAddress,
+            .zeroAsNone(.integer(in: 0...Int.max)),
+            default: "0",
+            flag: Flag("--max-clients-per-address", \.maxClientsPerAddress),
+            summary: "Most connected clients of one address; 0 for no limit."
+        ),
+        ConfigurationKey(
+            "MaxClientsPerSubject",
+            \.maxClientsPerSubject,
+            .zeroAsNone(.integer(in: 0...Int.max)),
+            default: "0",
+            flag: Flag("--max-clients-per-subject", \.maxClientsPerSubject),
+            summary: "Most connected clients whose tokens have the same subject; 0 for no limit."
+        ),
+        ConfigurationKey(
+            "UpgradesPerSecond",
+            \.upgradesPerSecond,
+            .zeroAsNone(.integer(in: 0...1_000_000)),
+            default: "0",
+            flag: Flag("--upgrades-per-second", \.upgradesPerSecond),
+            summary: "Most WebSockets that one address may ask for in a second, ten times that at once; 0 for no limit."
+        ),
+        ConfigurationKey(
+            "HistoryRequestsPerSecond",
+            \.historyRequestsPerSecond,
+            .zeroAsNone(.integer(in: 0...1_000_000)),
+            default: "0",
+            flag: Flag("--history-requests-per-second", \.historyRequestsPerSecond),
+            summary: "Most requests for history of one address in a second, ten times that at once; 0 for no limit."
         ),
         ConfigurationKey(
             "Channels",

@@ -1,3 +1,5 @@
+import RelayHTTP
+
 /// All that a person may set, with the defaults.
 ///
 /// A property is named for its key. The doc comment gives the key, its range and what it means; the initial value is
@@ -25,14 +27,43 @@ struct RelayConfiguration: Sendable, Equatable {
     /// `BasePath`: the path below which everything is served. Begins with `/`; only the root ends with one.
     var basePath = "/"
 
-    /// `CORSOrigins`: the origins whose pages may connect, `*` for all. Empty: none.
-    var corsOrigins = ["*"]
+    /// `CORSOrigins`: the origins whose pages may connect, `scheme://host[:port]` or `scheme://*.domain[:port]`, `*` for
+    /// all. Empty: none.
+    var corsOrigins = [OriginPattern.any]
+
+    /// `TrustedProxies`: the addresses and networks of proxies whose `Forwarded` and `X-Forwarded-For` are believed,
+    /// also `loopback` and `private`. Empty: none.
+    var trustedProxies = TrustedProxies.none
 
     /// `AssetsPath`: a folder to serve the viewer from. `nil`: from the files in the binary.
     var assetsPath: String?
 
+    /// `RequestTimeout`: how long a request may take to arrive, 1 s…5 min.
+    var requestTimeout: Duration = .seconds(10)
+
+    /// `KeepAliveTimeout`: how long an HTTP connection on which nothing moves is kept, 10 s…1 h. Less would cut requests
+    /// that wait for PostgreSQL to LISTEN.
+    var keepAliveTimeout: Duration = .seconds(75)
+
+    // MARK: Clients
+
     /// `MaxClients`: the most connected clients, at least 1.
     var maxClients = 20_000
+
+    /// `MaxClientsPerAddress`: the most connected clients of one address. `nil` (written `0`): no limit.
+    var maxClientsPerAddress: Int?
+
+    /// `MaxClientsPerSubject`: the most connected clients whose tokens have the same `sub`. `nil` (written `0`): no
+    /// limit.
+    var maxClientsPerSubject: Int?
+
+    /// `UpgradesPerSecond`: the most requests for a WebSocket of one address in a second, tenfold after a pause;
+    /// 1…1,000,000. `nil` (written `0`): no limit.
+    var upgradesPerSecond: Int?
+
+    /// `HistoryRequestsPerSecond`: the most requests for history of one address in a second, tenfold after a pause;
+    /// 1…1,000,000. `nil` (written `0`): no limit.
+    var historyRequestsPerSecond: Int?
 
     // MARK: Channels
 

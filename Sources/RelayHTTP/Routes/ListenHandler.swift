@@ -9,17 +9,10 @@ struct ListenHandler {
         on request: HTTPRequestHead,
         _ target: RequestTarget,
         channel: String,
-        from address: ClientAddress,
+        from caller: Caller,
         at now: ContinuousClock.Instant,
         head: EventID
     ) throws -> HTTPDecision {
-        guard request.method == .GET else {
-            throw Problem(
-                .methodNotAllowed,
-                "\(request.method) is not for this address: use GET",
-                headers: ["Allow": "GET"]
-            )
-        }
         let channel = try self.router.channel(channel)
         let start = try StartParameter(target)
         guard request.asksForWebSocket else {
@@ -29,28 +22,21 @@ struct ListenHandler {
                 headers: ["Upgrade": "websocket", "Connection": "upgrade"]
             )
         }
-        guard self.router.cors.allows(request, own: self.router.options.ownHosts(request)) else {
+        guard self.router.cors.allows(request, own: self.router.options.ownOrigins(request, of: caller)) else {
             throw Problem(.forbidden, "pages of this origin may not connect: add it to CORSOrigins", cause: .origin)
         }
-        try self.router.countNewChannel(channel, from: address, at: now)
-        guard self.router.clients.enter() else {
-            throw Problem(
-                .serviceUnavailable,
-                "\(self.router.clients.limit) clients are connected, which is the limit (MaxClients): come back later",
-                cause: .limitClients,
-                headers: ["Retry-After": "10"]
-            )
-        }
+        try self.router.countNewChannel(channel, from: caller.address, at: now)
+        let seat = try self.router.clients.take(for: caller.address, subject: nil)
         let (relay, identity) = (self.router.relay, self.router.log.identity)
         if start.isKnown(to: head), relay.admitAtOnce(channel, head: head) {
-            return .answer(.upgrade(start.subscription(to: channel, from: address, identity: identity, last: head)))
+            return .answer(.upgrade(start.subscription(to: channel, identity: identity, last: head, seat: seat)))
         }
         return .work {
             do {
                 let last = try await relay.admit(channel)
-                return .upgrade(start.subscription(to: channel, from: address, identity: identity, last: last))
+                return .upgrade(start.subscription(to: channel, identity: identity, last: last, seat: seat))
             } catch {
-                self.router.clients.leave()
+                self.router.clients.leave(seat)
                 throw error
             }
         }
@@ -98,31 +84,23 @@ enum StartParameter: Equatable {
 
     func subscription(
         to channel: ChannelName,
-        from address: ClientAddress,
         identity: LogIdentity,
-        last: EventID
+        last: EventID,
+        seat: ClientSeat
     ) -> Subscription {
-        var subscription =
-            switch self {
-            case .raw:
-                Subscription(channel: channel, kind: .raw, resumePoint: nil)
-            case .latest:
-                Subscription(channel: channel, kind: .enveloped, resumePoint: nil)
-            case .after(let id, let logID):
-                Subscription(
-                    channel: channel,
-                    kind: .enveloped,
-                    resumePoint: ResumePoint(
-                        channel: channel,
-                        presented: id,
-                        logID: logID,
-                        identity: identity,
-                        last: last
-                    )
-                )
-            }
-        subscription.address = address.text
-        return subscription
+        switch self {
+        case .raw:
+            Subscription(channel: channel, kind: .raw, resumePoint: nil, seat: seat)
+        case .latest:
+            Subscription(channel: channel, kind: .enveloped, resumePoint: nil, seat: seat)
+        case .after(let id, let logID):
+            Subscription(
+                channel: channel,
+                kind: .enveloped,
+                resumePoint: ResumePoint(channel: channel, presented: id, logID: logID, identity: identity, last: last),
+                seat: seat
+            )
+        }
     }
 }
 

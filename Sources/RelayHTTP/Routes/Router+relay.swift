@@ -1,7 +1,6 @@
 import NIOCore
 import NIOHTTP1
 import RelayCore
-import Synchronization
 
 /// From a request to its answer: the table of routes, and what all of them share.
 struct Router: Sendable {
@@ -9,28 +8,21 @@ struct Router: Sendable {
     let relay: Relay
     let log: any EventLog
     let observer: any Observer
-    let clients: ClientCounter
+    let clients: ClientSeats
+    let rates: ClientRates
     let cors: CORS
     let viewer: ViewerHandler
     /// Nil where there are none to show.
     let metrics: (any MetricsExposition)?
     let draining: Draining
     let surface: Surface
-    private let newChannels: NewChannels?
-
-    /// Taken once for each request that wants a new channel.
-    private final class NewChannels: Sendable {
-        let limit: Mutex<NewChannelLimit>
-
-        init(_ limit: NewChannelLimit) { self.limit = Mutex(limit) }
-    }
 
     init(
         options: HTTPOptions,
         relay: Relay,
         log: any EventLog,
         observer: any Observer,
-        clients: ClientCounter,
+        clients: ClientSeats,
         metrics: (any MetricsExposition)?,
         draining: Draining = Draining(),
         surface: Surface? = nil
@@ -40,12 +32,12 @@ struct Router: Sendable {
         self.log = log
         self.observer = observer
         self.clients = clients
+        self.rates = ClientRates(options.limits)
         self.cors = CORS(origins: options.corsOrigins)
         self.viewer = ViewerHandler(assets: options.assets, options: options)
         self.metrics = metrics
         self.draining = draining
         self.surface = surface ?? (options.admin == nil ? .everything : .clients)
-        self.newChannels = options.newChannelsPerMinute.map { NewChannels(NewChannelLimit(perMinute: $0)) }
     }
 
     /// The same for the operators' port: at its root, and for no page to read.
@@ -66,16 +58,19 @@ struct Router: Sendable {
     }
 
     /// Never throws, nor does its work: what goes wrong is an answer, too.
-    /// - Parameter head: the newest id that the event loop of the connection has fanned out.
+    /// - Parameters:
+    ///   - peer: the other end of the connection.
+    ///   - head: the newest id that the event loop of the connection has fanned out.
     func decide(
         on request: HTTPRequestHead,
-        from address: ClientAddress,
+        from peer: ClientAddress,
         at now: ContinuousClock.Instant,
         head: EventID
     ) -> HTTPDecision {
         var route = AnsweredRequest.Route.none
         do {
-            switch try self.route(request, from: address, at: now, head: head, &route) {
+            let caller = self.options.trustedProxies.caller(of: request.headers, from: peer)
+            switch try self.route(request, from: caller, at: now, head: head, &route) {
             case .answer(let answer):
                 return .answer(self.complete(answer, to: request, route))
             case .work(let work):
@@ -120,7 +115,7 @@ struct Router: Sendable {
 
     private func route(
         _ request: HTTPRequestHead,
-        from address: ClientAddress,
+        from caller: Caller,
         at now: ContinuousClock.Instant,
         head: EventID,
         _ route: inout AnsweredRequest.Route
@@ -148,11 +143,14 @@ struct Router: Sendable {
             // It looks into /proc, and at every open file.
             return .work { .response(MetricsHandler(metrics: metrics).response()) }
         case .listen:
+            if let preflight = try self.allow(request, Self.listenMethods) { return .answer(.response(preflight)) }
+            try self.rates.upgradeRequested(from: caller.address, at: now)
             let listen = ListenHandler(router: self)
-            return try listen.decide(on: request, target, channel: path[1], from: address, at: now, head: head)
+            return try listen.decide(on: request, target, channel: path[1], from: caller, at: now, head: head)
         case .history:
             let history = HistoryHandler(router: self)
             if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
+            try self.rates.historyRequested(from: caller.address, at: now)
             return .work { .response(try await history.response(request, target, channel: path[1])) }
         case .none:
             throw self.notFound
@@ -177,25 +175,17 @@ struct Router: Sendable {
         .answer(.response(try self.allow(head) ?? response()))
     }
 
-    /// Lets GET and HEAD pass and answers OPTIONS.
-    private func allow(_ head: HTTPRequestHead) throws -> HTTPResponse? {
-        switch head.method {
-        case .GET, .HEAD:
-            return nil
-        case .OPTIONS:
-            var response = HTTPResponse(status: .noContent)
-            response.headers.add(name: "Allow", value: Self.methods)
-            response.headers.add(name: "Access-Control-Allow-Methods", value: Self.methods)
-            response.headers.add(name: "Access-Control-Allow-Headers", value: "Accept, Content-Type")
-            response.headers.add(name: "Access-Control-Max-Age", value: "600")
-            return response
-        default:
-            throw Problem(
-                .methodNotAllowed,
-                "\(head.method) is not for this address: use GET",
-                headers: ["Allow": Self.methods]
-            )
-        }
+    /// Lets the methods of an address pass and answers OPTIONS, which is one of them.
+    private func allow(_ head: HTTPRequestHead, _ methods: [HTTPMethod] = Self.methods) throws -> HTTPResponse? {
+        let isAllowed = methods.contains(head.method)
+        if isAllowed, head.method != .OPTIONS { return nil }
+        let names = methods.map(\.rawValue).joined(separator: ", ")
+        if isAllowed { return self.cors.preflight(methods: names) }
+        throw Problem(
+            .methodNotAllowed,
+            "\(head.method) is not for this address: use GET",
+            headers: ["Allow": names]
+        )
     }
 
     private var redirectToBase: HTTPResponse {
@@ -204,7 +194,8 @@ struct Router: Sendable {
         return response
     }
 
-    private static let methods = "GET, HEAD, OPTIONS"
+    private static let methods: [HTTPMethod] = [.GET, .HEAD, .OPTIONS]
+    private static let listenMethods: [HTTPMethod] = [.GET, .OPTIONS]
 
     private var notFound: Problem {
         Problem(.notFound, "there is nothing at this address. There are \(self.surface.addresses)")
@@ -217,23 +208,15 @@ struct Router: Sendable {
         return channel
     }
 
-    /// Counts a request for a channel, if it is one that is not recorded and if there is a limit.
+    /// Counts a request for a channel, if it is one that is not recorded.
     func countNewChannel(
         _ channel: ChannelName,
         from address: ClientAddress,
         at now: ContinuousClock.Instant
     ) throws {
-        guard let newChannels = self.newChannels, !self.relay.isRecorded(channel),
-            let wait = newChannels.limit.withLock({ $0.requested(from: address, at: now) })
-        else { return }
-        throw Problem(
-            .tooManyRequests,
-            """
-            no more than \(self.options.newChannelsPerMinute ?? 0) new channels a minute may be asked for from one \
-            address (NewChannelsPerMinute): use one that is recorded, or come back later
-            """,
-            headers: ["Retry-After": "\(wait.components.seconds + 1)"]
-        )
+        if self.rates.limitsNewChannels, !self.relay.isRecorded(channel) {
+            try self.rates.newChannelRequested(from: address, at: now)
+        }
     }
 }
 

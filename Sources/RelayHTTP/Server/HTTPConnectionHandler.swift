@@ -40,10 +40,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         /// Ends connections on which nothing moves.
         package let idle: IdleStateHandler
 
-        /// Longer than clients and proxies commonly keep a connection that they mean to use again.
-        static let idleTimeout: TimeAmount = .seconds(75)
-
-        package init() {
+        package init(timeouts: HTTPTimeouts = HTTPTimeouts()) {
             var limits = NIOHTTPDecoderLimitConfiguration()
             limits.maxHeaderFieldSize = 16 << 10
             limits.maxHeaderListSize = 64 << 10
@@ -51,9 +48,9 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits)
             self.decoder = ByteToMessageHandler(decoder)
             self.encoder = HTTPResponseEncoder()
-            self.deadline = RequestDeadline()
+            self.deadline = RequestDeadline(limit: TimeAmount(timeouts.request))
             self.pipelining = HTTPServerPipelineHandler()
-            self.idle = IdleStateHandler(allTimeout: Self.idleTimeout)
+            self.idle = IdleStateHandler(allTimeout: TimeAmount(timeouts.keepAlive))
         }
 
         /// As a pipeline needs them, from the socket on.
@@ -163,7 +160,12 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     // MARK: - What is told of requests
 
     private func begin(_ head: HTTPRequestHead) {
-        self.exchange = HTTPExchange(method: head.method.rawValue, uri: head.uri, start: .now())
+        self.exchange = HTTPExchange(
+            method: head.method.rawValue,
+            uri: head.uri,
+            headers: head.headers,
+            start: .now()
+        )
     }
 
     /// Tells of the request, if it was answered at all.

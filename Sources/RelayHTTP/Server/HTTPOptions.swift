@@ -13,10 +13,10 @@ package struct HTTPOptions: Sendable {
     package var urlBase: String
     /// Begins with a slash and does not end with one; `/` for none.
     package var basePath: String
-    package var corsOrigins: [String]
-    package var maximumClients: Int
-    /// Channels that one address may bring to be recorded in a minute; nil: any number.
-    package var newChannelsPerMinute: Int?
+    package var corsOrigins: [OriginPattern]
+    package var trustedProxies = TrustedProxies.none
+    package var limits: ClientLimits
+    package var timeouts = HTTPTimeouts()
     /// WebSockets or not: as many as there are descriptors for.
     package var maximumConnections = Int.max
     /// The patterns of allowed channels, for the viewer.
@@ -35,9 +35,8 @@ package struct HTTPOptions: Sendable {
         port: Int,
         urlBase: String,
         basePath: String,
-        corsOrigins: [String],
-        maximumClients: Int,
-        newChannelsPerMinute: Int? = nil,
+        corsOrigins: [OriginPattern],
+        limits: ClientLimits,
         channelPatterns: [String],
         assets: [String: [UInt8]],
         hasOwnAssets: Bool,
@@ -48,8 +47,7 @@ package struct HTTPOptions: Sendable {
         self.urlBase = urlBase
         self.basePath = basePath
         self.corsOrigins = corsOrigins
-        self.maximumClients = maximumClients
-        self.newChannelsPerMinute = newChannelsPerMinute
+        self.limits = limits
         self.channelPatterns = channelPatterns
         self.assets = assets
         self.hasOwnAssets = hasOwnAssets
@@ -78,15 +76,8 @@ package struct HTTPOptions: Sendable {
         return base + (self.basePath == "/" ? "" : self.basePath)
     }
 
-    /// The hosts at which this service is reached, as far as the configuration, a proxy and the request say.
-    func ownHosts(_ head: HTTPRequestHead) -> [String] {
-        [self.urlBase, Self.base(of: head), "http://\(head.headers.first(name: "Host") ?? "")"].compactMap { base in
-            base.split(separator: "/", omittingEmptySubsequences: true).dropFirst().first.map(String.init)
-        }
-    }
-
     /// `Forwarded` (RFC 7239) counts if it has host and protocol, else `X-Forwarded-Host` and `X-Forwarded-Proto`.
-    private static func base(of head: HTTPRequestHead) -> String {
+    static func base(of head: HTTPRequestHead) -> String {
         var host = head.headers.first(name: "Host") ?? "localhost"
         var scheme = "http"
         let forwarded = self.forwarded(head)

@@ -1,4 +1,5 @@
 package import NIOCore
+package import NIOHTTP1
 package import RelayCore
 
 /// What a connection's HTTP side has to tell of its requests.
@@ -12,6 +13,8 @@ package enum HTTPReport: Sendable {
 package struct HTTPExchange: Sendable {
     package let method: String
     package let uri: String
+    /// Of the request: a trusted proxy's say who asks.
+    package let headers: HTTPHeaders
     package var route = AnsweredRequest.Route.none
     package var status = 0
     /// Of the answer's body.

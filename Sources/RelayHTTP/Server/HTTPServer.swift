@@ -57,7 +57,7 @@ package final class HTTPServer: Sendable {
             relay: relay,
             log: log,
             observer: observer,
-            clients: ClientCounter(limit: options.maximumClients),
+            clients: ClientSeats(options.limits),
             metrics: metrics
         )
         self.router = router
@@ -171,13 +171,13 @@ package final class HTTPServer: Sendable {
             return channel.close(promise: nil)
         }
         let address = ClientAddress(ipAddress: channel.remoteAddress?.ipAddress)
-        let http = HTTPConnectionHandler.HTTPHandlers()
+        let http = HTTPConnectionHandler.HTTPHandlers(timeouts: self.options.timeouts)
         let router = port.router
         let hub = self.fanOut.hub(of: channel.eventLoop)
         let handler = HTTPConnectionHandler(
             respond: { router.decide(on: $0, from: address, at: .now, head: hub.head) },
             makeSubscriber: { self.makeSubscriber($0, on: channel.eventLoop) },
-            abandon: { subscription in router.left(subscription.channel) },
+            abandon: { subscription in router.left(subscription) },
             report: { router.tell($0, from: address) },
             whenOver: { port.connections.leave() },
             http: http
@@ -210,25 +210,26 @@ package final class HTTPServer: Sendable {
             pages: self.pages,
             observer: router.observer,
             drainWindow: { self.drainWindow },
-            whenClosed: { router.left(subscription.channel) }
+            whenClosed: { router.left(subscription) }
         )
     }
 }
 
 extension Router {
-    fileprivate func tell(_ report: HTTPReport, from address: ClientAddress) {
+    fileprivate func tell(_ report: HTTPReport, from peer: ClientAddress) {
         switch report {
         case .refused(let problem):
             self.observe(problem)
         case .answered(let exchange):
-            self.observer.observe(.requestAnswered(exchange.request(from: address.text, end: .now())))
+            let address = self.options.trustedProxies.caller(of: exchange.headers, from: peer).address
+            self.observer.observe(.requestAnswered(exchange.request(from: "\(address)", end: .now())))
         }
     }
 
-    /// A client of the channel is gone.
-    fileprivate func left(_ channel: ChannelName) {
-        self.clients.leave()
-        self.relay.subscriberLeft(channel)
+    /// A client is gone.
+    fileprivate func left(_ subscription: Subscription) {
+        self.clients.leave(subscription.seat)
+        self.relay.subscriberLeft(subscription.channel)
     }
 }
 

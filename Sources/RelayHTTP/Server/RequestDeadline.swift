@@ -11,10 +11,7 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
     package typealias OutboundIn = HTTPServerResponsePart
     package typealias OutboundOut = HTTPServerResponsePart
 
-    /// From the connect, or the first bytes of a later request, to the request's end. A request is a packet or two; this
-    /// is time enough to send each of them again several times.
-    package static let limit: TimeAmount = .seconds(10)
-
+    private let limit: TimeAmount
     private var deadline: Scheduled<Void>?
     /// Requests that have come in full and are not answered. What follows them is not read, and so can't be late.
     private var unanswered = 0
@@ -22,7 +19,10 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
     private var hasEndedInThisRead = false
     private var isOver = false
 
-    package init() {}
+    /// - Parameter limit: see `HTTPTimeouts.request`.
+    package init(limit: TimeAmount) {
+        self.limit = limit
+    }
 
     /// An event for the handlers behind it: the request was refused.
     package struct Passed: Sendable {
@@ -38,7 +38,7 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
     }
 
     private func start(_ context: ChannelHandlerContext) {
-        self.deadline = context.eventLoop.assumeIsolated().scheduleTask(in: Self.limit) {
+        self.deadline = context.eventLoop.assumeIsolated().scheduleTask(in: self.limit) {
             self.deadlinePassed(context)
         }
     }
@@ -70,8 +70,9 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
         self.isOver = true
         // Who has said nothing, such as a browser that connects ahead, expects no answer.
         guard self.hasReceived else { return context.close(promise: nil) }
-        let seconds = Self.limit.nanoseconds / 1_000_000_000
-        let problem = Problem(.requestTimeout, "the request was not complete after \(seconds) s: send it at once")
+        let milliseconds = self.limit.nanoseconds / 1_000_000
+        let time = milliseconds % 1000 == 0 ? "\(milliseconds / 1000) s" : "\(milliseconds) ms"
+        let problem = Problem(.requestTimeout, "the request was not complete after \(time): send it at once")
         context.fireUserInboundEventTriggered(Passed(problem: problem))
         let response = problem.response
         guard case .bytes(let body) = response.body else { preconditionFailure("a problem has its text") }

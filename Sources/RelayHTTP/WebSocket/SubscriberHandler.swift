@@ -75,8 +75,8 @@ package final class SubscriberHandler: ChannelInboundHandler {
         self.pages = pages
         self.observer = observer
         self.resumePoint = subscription.resumePoint
-        self.address = subscription.address
-        self.subject = subscription.subject
+        self.address = "\(subscription.seat.address)"
+        self.subject = subscription.seat.subject
         self.drainWindow = drainWindow
         self.whenClosed = whenClosed
         self.cursor = subscription.resumePoint?.cursor ?? hub.head

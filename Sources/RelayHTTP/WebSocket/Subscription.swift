@@ -6,14 +6,18 @@ package struct Subscription: Sendable {
     package let kind: FrameKind
     /// Where to go on; nil: from now on.
     package let resumePoint: ResumePoint?
-    /// Whose it is, for the access log.
-    package var address = ""
-    /// Whom the client's token names; nil without a token.
-    package var subject: String?
+    /// To be left when it is over.
+    package let seat: ClientSeat
 
-    package init(channel: ChannelName, kind: FrameKind, resumePoint: ResumePoint?) {
+    package init(
+        channel: ChannelName,
+        kind: FrameKind,
+        resumePoint: ResumePoint?,
+        seat: ClientSeat = ClientSeat()
+    ) {
         self.channel = channel
         self.kind = kind
         self.resumePoint = resumePoint
+        self.seat = seat
     }
 }

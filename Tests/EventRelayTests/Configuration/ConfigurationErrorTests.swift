@@ -21,6 +21,24 @@ struct ConfigurationErrorTests {
         )
     }
 
+    @Test func `limits and proxies that make no sense are named with what would`() throws {
+        #expect(
+            try configurationProblems(
+                ["--trusted-proxies", "10.1.2.3/8", "--request-timeout", "1h"],
+                environment: ["ES_CORSORIGINS": "*.example.com", "ES_UPGRADESPERSECOND": "-1"]
+            ) == [
+                "CORSOrigins must be a list of origins such as https://example.com or https://*.example.com, or *, "
+                    + "but is '*.example.com' in the environment variable ES_CORSORIGINS.",
+                "UpgradesPerSecond must be a whole number from 0 to 1000000, or 0 for none, but is '-1' in the "
+                    + "environment variable ES_UPGRADESPERSECOND.",
+                "TrustedProxies must be a list of addresses and networks such as 192.0.2.7, 10.0.0.0/8 or "
+                    + "2001:db8::/32, loopback or private, but is '10.1.2.3/8' on the command line (--trusted-proxies).",
+                "RequestTimeout must be a duration from 1s to 5m such as 30s or 1m30s, but is '1h' on the command line "
+                    + "(--request-timeout).",
+            ]
+        )
+    }
+
     @Test func `a wrong value in a file is named with its line`() throws {
         let text = "# Where to listen\r\n\r\nHttpHost = [\r\n  'a',\r\n]\r\nhttpPort = 77.5\r\nUrlBase = example"
         #expect(

@@ -1,3 +1,4 @@
+import RelayHTTP
 import Testing
 
 @testable import EventRelay
@@ -41,7 +42,7 @@ struct ConfigurationLoaderTests {
         expected.urlBase = "http://events.example"
         expected.basePath = "/relay"
         expected.channels = ["people", "order.*"]
-        expected.corsOrigins = ["https://app.example"]
+        expected.corsOrigins = [try #require(OriginPattern("https://app.example"))]
         expected.debug = true
         #expect(configuration == expected)
 

@@ -1,3 +1,4 @@
+import RelayHTTP
 import Testing
 
 @testable import EventRelay
@@ -58,6 +59,17 @@ struct ValueFormatTests {
         #expect(ValueFormat<Duration>.duration.read(written) == duration)
     }
 
+    @Test(
+        arguments: [
+            (.text("1s"), .seconds(1)), (.text("5m"), .seconds(300)), (.text("1500ms"), .milliseconds(1500)),
+            (.text("999ms"), nil), (.text("5m1ms"), nil), (.integer(0), nil), (.text(""), nil),
+        ] as [(WrittenValue, Duration?)]
+    )
+    func `a duration within bounds`(written: WrittenValue, duration: Duration?) {
+        let format = ValueFormat.duration(from: .seconds(1), to: .seconds(300), "from 1s to 5m")
+        #expect(format.read(written) == duration)
+    }
+
     @Test func `0 means none where it may`() throws {
         let (configuration, _) = try loadConfiguration(
             files: [etcFile: "LogMaxAge = 0\nLogMaxEventsPerChannel = 0\nAssetsPath = ''"])
@@ -110,12 +122,26 @@ extension ValueFormatTests {
     @Test(
         arguments: [
             (.text("*"), ["*"]), (.list(["https://a.example", "http://b:81"]), ["https://a.example", "http://b:81"]),
-            (.text("https://a.example/, null"), ["https://a.example", "null"]), (.list([]), []), (.text(""), []),
+            (.text("https://A.example:443/, null"), ["https://a.example", "null"]), (.list([]), []), (.text(""), []),
+            (.text("https://*.a.example"), ["https://*.a.example"]),
             (.text("a.example"), nil), (.list(["https://a.example/path"]), nil), (.list([""]), nil), (.otherList, nil),
+            (.text("https://*"), nil), (.text("https://a.*"), nil),
         ] as [(WrittenValue, [String]?)]
     )
     func `origins`(written: WrittenValue, origins: [String]?) {
-        #expect(ValueFormat<[String]>.origins.read(written) == origins)
+        #expect(ValueFormat<[OriginPattern]>.origins.read(written) == origins?.compactMap { OriginPattern($0) })
+    }
+
+    @Test(
+        arguments: [
+            (.text(""), []), (.list([]), []), (.text("10.0.0.0/8, ::1"), ["10.0.0.0/8", "::1"]),
+            (.list(["Loopback", "private"]), ["loopback", "private"]),
+            (.text("10.0.0.1/8"), nil), (.list(["loopback", "proxy.example"]), nil), (.list([""]), nil),
+            (.text("*"), nil), (.otherList, nil), (.integer(10), nil), (.word("loopback"), nil),
+        ] as [(WrittenValue, [String]?)]
+    )
+    func `trusted proxies`(written: WrittenValue, entries: [String]?) {
+        #expect(ValueFormat.trustedProxies.read(written) == entries.flatMap { TrustedProxies(entries: $0) })
     }
 }
 

@@ -1,3 +1,5 @@
+import RelayHTTP
+
 extension ValueFormat<String> {
     /// What to listen on. As in the original, IPv6 may stand in brackets and nothing means all addresses.
     static var host: ValueFormat {
@@ -29,6 +31,27 @@ extension ValueFormat<String> {
                 !segments.contains("."), !segments.contains("..")
             else { return nil }
             return "/" + segments.joined(separator: "/")
+        }
+    }
+}
+
+extension ValueFormat<[OriginPattern]> {
+    /// An origin is a scheme and a host (RFC 6454), so one with a path would never match a request.
+    static var origins: ValueFormat {
+        .list("a list of origins such as https://example.com or https://*.example.com, or *", atLeast: 0) {
+            OriginPattern($0)
+        }
+    }
+}
+
+extension ValueFormat<TrustedProxies> {
+    static var trustedProxies: ValueFormat {
+        let entries = ValueFormat<[String]>.list(
+            "a list of addresses and networks such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, loopback or private",
+            atLeast: 0
+        ) { $0 }
+        return ValueFormat(expectation: entries.expectation) { written in
+            entries.read(written).flatMap { TrustedProxies(entries: $0) }
         }
     }
 }

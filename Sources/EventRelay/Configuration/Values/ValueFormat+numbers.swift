@@ -57,6 +57,13 @@ extension ValueFormat<Int64> {
 }
 
 extension ValueFormat<Duration> {
+    /// - Parameter range: the two as text.
+    static func duration(from least: Duration, to most: Duration, _ range: String) -> ValueFormat {
+        ValueFormat(expectation: "a duration \(range) such as 30s or 1m30s") { written in
+            self.duration.read(written).flatMap { (least...most).contains($0) ? $0 : nil }
+        }
+    }
+
     /// At most 100 years, so that in nanoseconds it fits into 64 bits, also when added to the time of day.
     static var duration: ValueFormat {
         ValueFormat(expectation: "a duration of at most 36500d such as 500ms, 90s, 1h or 1d12h") { written in

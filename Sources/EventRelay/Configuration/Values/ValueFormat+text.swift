@@ -10,14 +10,14 @@ extension ValueFormat<String> {
     }
 }
 
-extension ValueFormat<[String]> {
+extension ValueFormat {
     /// A TOML list, whose elements may be any text, or one text whose elements are separated by commas or white space.
     /// Each element is read by `element`; there are at least `minimum` of them.
-    private static func list(
+    static func list<Element>(
         _ expectation: String,
         atLeast minimum: Int,
-        of element: @escaping @Sendable (String) -> String?
-    ) -> ValueFormat {
+        of element: @escaping @Sendable (String) -> Element?
+    ) -> ValueFormat where Value == [Element] {
         ValueFormat(expectation: expectation) { written in
             let elements: [String]? =
                 switch written {
@@ -30,19 +30,13 @@ extension ValueFormat<[String]> {
             return read.count == elements.count ? read : nil
         }
     }
+}
 
+extension ValueFormat<[String]> {
     /// Names have the 1 to 63 bytes of an identifier of PostgreSQL. A glob is held to the same.
     static var channelGlobs: ValueFormat {
         .list("a list of at least one channel name or glob, each of 1 to 63 bytes without NUL", atLeast: 1) { glob in
             (1...63).contains(glob.utf8.count) && !glob.utf8.contains(0) ? glob : nil
-        }
-    }
-
-    /// An origin is a scheme and a host (RFC 6454), so one with a path would never match a request.
-    static var origins: ValueFormat {
-        .list("a list of origins such as https://example.com, or *", atLeast: 0) { origin in
-            if origin == "*" || origin == "null" { return origin }
-            return WebAddress(origin).flatMap { $0.path.isEmpty ? $0.description : nil }
         }
     }
 }

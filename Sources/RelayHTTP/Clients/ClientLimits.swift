@@ -1,0 +1,14 @@
+/// What one client, or all, may take. nil: any number.
+package struct ClientLimits: Sendable {
+    /// WebSockets at once.
+    package var clients: Int
+    package var clientsPerAddress: Int?
+    package var clientsPerSubject: Int?
+    package var newChannelsPerMinute: Int?
+    package var upgradesPerSecond: Int?
+    package var historyRequestsPerSecond: Int?
+
+    package init(clients: Int) {
+        self.clients = clients
+    }
+}

@@ -1,0 +1,27 @@
+import NIOHTTP1
+
+/// The page that sent a request, as its `Origin` says.
+enum RequestingPage: Equatable {
+    /// No page, or one that reads its own site.
+    case none
+    /// `null`: a file, a sandboxed frame, or whatever else a browser gives no origin.
+    case withoutOrigin
+    case of(Origin)
+    /// What no browser sends: two of them, or what is none.
+    case unknown
+
+    init(_ head: HTTPRequestHead) {
+        let values = head.headers["Origin"]
+        switch (values.count, values.first ?? "") {
+        case (0, _): self = .none
+        case (1, "null"): self = .withoutOrigin
+        case (1, let value): self = Origin(value).map { .of($0) } ?? .unknown
+        default: self = .unknown
+        }
+    }
+
+    func isOne(of own: OwnOrigins) -> Bool {
+        guard case .of(let origin) = self else { return false }
+        return own.contain(origin)
+    }
+}
