@@ -20,7 +20,8 @@ allowed_own_modules() {
     RelaySQLite) echo RelayCore RelayThreads RelayMigrations ;;
     RelayHTTP) echo RelayCore RelayAssets ;;
     RelayObservability) echo RelayCore ;;
-    EventRelay) echo RelayCore RelayHTTP RelayObservability RelayPostgres RelaySQLite ;;
+    RelayTokens) echo RelayCore ;;
+    EventRelay) echo RelayCore RelayHTTP RelayObservability RelayPostgres RelaySQLite RelayTokens ;;
     RelayWithoutLog) echo RelayCore RelayHTTP RelayObservability RelayPostgres RelayThreads ;;
     esac
 }
@@ -31,6 +32,7 @@ owner_of() {
     NIO*) echo RelayHTTP ;;
     CLibpq) echo RelayPostgres ;;
     CSQLite) echo RelaySQLite ;;
+    JWTKit) echo RelayTokens ;;
     esac
 }
 

@@ -12,7 +12,7 @@ final class SubscriberUnderTest {
     let hub: LoopHub
     let socket = FullSocket()
 
-    init() throws {
+    init(expiry: TokenExpiry? = nil) throws {
         self.hub = LoopHub(eventLoop: self.loop, head: 1)
         let decoder = WebSocketFrameDecoder(maxFrameSize: SubscriberHandler.maximumMessageBytes)
         let observer = RecordingObserver()
@@ -21,6 +21,7 @@ final class SubscriberUnderTest {
             hub: self.hub,
             pages: ReplayPages(log: MemoryEventLog(clock: ManualClock().serverClock), observer: observer),
             observer: observer,
+            expiry: expiry,
             drainWindow: { .zero },
             whenClosed: {}
         )

@@ -9,6 +9,7 @@ struct HistoryHandler {
     func response(_ head: HTTPRequestHead, _ target: RequestTarget, channel: String) async throws -> HTTPResponse {
         let channel = try self.router.channel(channel)
         let query = try HistoryQuery(target, channel: channel)
+        try self.router.access.reader(of: channel, presenting: try self.router.access.token(of: head, target))
         // Read before the page: whoever subscribes with it afterwards misses nothing that the page doesn't have. What
         // is set aside is not on the page.
         let logHead = self.router.relay.status.writtenThrough

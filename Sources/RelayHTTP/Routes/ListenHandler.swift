@@ -32,6 +32,34 @@ struct ListenHandler {
         guard self.router.cors.allows(request, own: self.router.options.ownHosts(request)) else {
             throw Problem(.forbidden, "pages of this origin may not connect: add it to CORSOrigins")
         }
+        let access = self.router.access
+        let token = try access.token(of: request, target)
+        let admit = { @Sendable (bearer: Bearer?) in
+            try self.admit(to: channel, start, bearer, from: address, at: now, head: head)
+        }
+        switch token {
+        case .absent, .foreignCookie:
+            return try admit(try access.reader(of: channel, presenting: token))
+        case .explicit, .cookie:
+            return .work {
+                switch try admit(try access.reader(of: channel, presenting: token)) {
+                case .answer(let answer): answer
+                case .work(let work): try await work()
+                }
+            }
+        }
+    }
+
+    /// Lets in who may read the channel, if there is room.
+    /// - Parameter head: the newest id that the event loop has fanned out, or had when the request came.
+    private func admit(
+        to channel: ChannelName,
+        _ start: StartParameter,
+        _ bearer: Bearer?,
+        from address: ClientAddress,
+        at now: ContinuousClock.Instant,
+        head: EventID
+    ) throws -> HTTPDecision {
         try self.router.countNewChannel(channel, from: address, at: now)
         guard self.router.clients.enter() else {
             throw Problem(
@@ -42,12 +70,12 @@ struct ListenHandler {
         }
         let (relay, identity) = (self.router.relay, self.router.log.identity)
         if start.isKnown(to: head), relay.admitAtOnce(channel, head: head) {
-            return .answer(.upgrade(start.subscription(to: channel, identity: identity, last: head)))
+            return .answer(.upgrade(start.subscription(to: channel, bearer, identity: identity, last: head)))
         }
         return .work {
             do {
                 let last = try await relay.admit(channel)
-                return .upgrade(start.subscription(to: channel, identity: identity, last: last))
+                return .upgrade(start.subscription(to: channel, bearer, identity: identity, last: last))
             } catch {
                 self.router.clients.leave()
                 throw error
@@ -95,17 +123,23 @@ enum StartParameter: Equatable {
         }
     }
 
-    func subscription(to channel: ChannelName, identity: LogIdentity, last: EventID) -> Subscription {
+    func subscription(
+        to channel: ChannelName,
+        _ bearer: Bearer?,
+        identity: LogIdentity,
+        last: EventID
+    ) -> Subscription {
         switch self {
         case .raw:
-            Subscription(channel: channel, kind: .raw, resumePoint: nil)
+            Subscription(channel: channel, kind: .raw, resumePoint: nil, bearer: bearer)
         case .latest:
-            Subscription(channel: channel, kind: .enveloped, resumePoint: nil)
+            Subscription(channel: channel, kind: .enveloped, resumePoint: nil, bearer: bearer)
         case .after(let id, let logID):
             Subscription(
                 channel: channel,
                 kind: .enveloped,
-                resumePoint: ResumePoint(channel: channel, presented: id, logID: logID, identity: identity, last: last)
+                resumePoint: ResumePoint(channel: channel, presented: id, logID: logID, identity: identity, last: last),
+                bearer: bearer
             )
         }
     }

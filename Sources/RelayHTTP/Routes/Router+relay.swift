@@ -11,6 +11,7 @@ struct Router: Sendable {
     let observer: any Observer
     let clients: ClientCounter
     let cors: CORS
+    let access: ChannelAccess
     let viewer: ViewerHandler
     private let newChannels: NewChannels?
 
@@ -28,6 +29,7 @@ struct Router: Sendable {
         self.observer = observer
         self.clients = clients
         self.cors = CORS(origins: options.corsOrigins)
+        self.access = ChannelAccess(options: options, cors: self.cors)
         self.viewer = ViewerHandler(assets: options.assets, options: options)
         self.newChannels = options.newChannelsPerMinute.map { NewChannels(NewChannelLimit(perMinute: $0)) }
     }
@@ -60,6 +62,8 @@ struct Router: Sendable {
         guard case .response(var response) = answer else { return answer }
         self.cors.apply(to: &response.headers, of: request)
         response.headers.add(name: "X-Content-Type-Options", value: "nosniff")
+        // What one may read is not kept for another.
+        if self.access.asksForTokens { response.headers.replaceOrAdd(name: "Cache-Control", value: "no-store") }
         return .response(response)
     }
 
@@ -88,7 +92,7 @@ struct Router: Sendable {
         case ("", 1), ("index.html", 1):
             if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
             // With a thousand channels it takes too long for an event loop.
-            return .work { .response(self.viewer.page(request, channels: self.relay.recordedChannels)) }
+            return .work { .response(self.viewerPage(request, target)) }
         case ("health", 1):
             return try self.get(request) { HealthHandler(router: self).response() }
         case ("listen", 2):
@@ -105,6 +109,16 @@ struct Router: Sendable {
         }
     }
 
+    /// Names no channel that the visitor may not read. It is shown to all, as a token may be given to it later.
+    private func viewerPage(_ request: HTTPRequestHead, _ target: RequestTarget) -> HTTPResponse {
+        let visitor = (try? self.access.token(of: request, target)).flatMap { self.access.visitor(presenting: $0) }
+        return self.viewer.page(
+            request,
+            patterns: self.access.patterns(visitor),
+            channels: self.relay.recordedChannels.filter { self.access.mayRead($0, visitor) }
+        )
+    }
+
     private func get(_ head: HTTPRequestHead, _ response: () -> HTTPResponse) throws -> HTTPDecision {
         .answer(.response(try self.allow(head) ?? response()))
     }
@@ -118,7 +132,7 @@ struct Router: Sendable {
             var response = HTTPResponse(status: .noContent)
             response.headers.add(name: "Allow", value: Self.methods)
             response.headers.add(name: "Access-Control-Allow-Methods", value: Self.methods)
-            response.headers.add(name: "Access-Control-Allow-Headers", value: "Accept, Content-Type")
+            response.headers.add(name: "Access-Control-Allow-Headers", value: "Accept, Authorization, Content-Type")
             response.headers.add(name: "Access-Control-Max-Age", value: "600")
             return response
         default:

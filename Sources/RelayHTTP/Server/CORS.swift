@@ -16,7 +16,19 @@ package struct CORS: Sendable {
     /// - Parameter own: hosts, with port where there is one, at which this service is reached.
     func allows(_ head: HTTPRequestHead, own: @autoclosure () -> [String]) -> Bool {
         guard !self.allowsAll, let origin = head.headers.first(name: "Origin")?.lowercased() else { return true }
-        return self.origins.contains(origin) || own().contains { origin.hasSuffix("://" + $0.lowercased()) }
+        return self.origins.contains(origin) || Self.isOwn(origin, own())
+    }
+
+    /// Whether the page that sent a request is trusted with a cookie, which browsers send along for any page: one of this
+    /// service, or of an origin that is named. Neither `*` names one, nor `null`, which is what any page can be. A request
+    /// without Origin opens no WebSocket in a browser, and another page can't read its answer.
+    func trusts(_ head: HTTPRequestHead, own: @autoclosure () -> [String]) -> Bool {
+        guard let origin = head.headers.first(name: "Origin")?.lowercased() else { return true }
+        return origin != "null" && (self.origins.contains(origin) || Self.isOwn(origin, own()))
+    }
+
+    private static func isOwn(_ origin: String, _ hosts: [String]) -> Bool {
+        hosts.contains { origin.hasSuffix("://" + $0.lowercased()) }
     }
 
     /// Adds the headers by which a browser lets the page read the answer.
@@ -30,6 +42,6 @@ package struct CORS: Sendable {
             }
             headers.replaceOrAdd(name: "Access-Control-Allow-Origin", value: origin)
         }
-        headers.replaceOrAdd(name: "Access-Control-Expose-Headers", value: "Link")
+        headers.replaceOrAdd(name: "Access-Control-Expose-Headers", value: "Link, WWW-Authenticate")
     }
 }

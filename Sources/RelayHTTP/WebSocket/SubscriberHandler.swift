@@ -29,6 +29,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
     private let resumePoint: ResumePoint?
     /// Where it begins.
     private let cursor: EventID
+    private let expiry: TokenExpiry?
     private let drainWindow: () -> TimeAmount
     private let whenClosed: @Sendable () -> Void
 
@@ -51,6 +52,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
     private var closeReason = "connection lost"
 
     /// - Parameters:
+    ///   - expiry: of the token that let it in.
     ///   - drainWindow: over which all connections are closed when the server shuts down.
     ///   - whenClosed: called once, when the connection is over.
     package init(
@@ -58,6 +60,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
         hub: LoopHub,
         pages: ReplayPages,
         observer: any Observer,
+        expiry: TokenExpiry? = nil,
         drainWindow: @escaping () -> TimeAmount,
         whenClosed: @escaping @Sendable () -> Void
     ) {
@@ -67,6 +70,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
         self.pages = pages
         self.observer = observer
         self.resumePoint = subscription.resumePoint
+        self.expiry = expiry
         self.drainWindow = drainWindow
         self.whenClosed = whenClosed
         self.cursor = subscription.resumePoint?.cursor ?? hub.head
@@ -79,6 +83,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
         self.socket = DirectSocket(context.pipeline.syncOperations)
         self.pingRound = self.hub.currentPingRound
         self.hub.add(self)
+        self.expiry?.start(on: context.eventLoop) { self.close(.notAllowed, reason: "the token has expired") }
         self.observer.observe(.subscriberJoined(channel: self.channelName, kind: self.kind.rawValue))
         if let gap = self.resumePoint?.gap {
             self.write(
@@ -92,6 +97,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
         self.context = nil
         self.channel = nil
         self.socket = nil
+        self.expiry?.cancel()
         self.leave()
         self.hub.remove(self)
         self.observer.observe(.subscriberLeft(channel: self.channelName, reason: self.closeReason))

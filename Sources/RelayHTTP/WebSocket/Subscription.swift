@@ -6,10 +6,13 @@ package struct Subscription: Sendable {
     package let kind: FrameKind
     /// Where to go on; nil: from now on.
     package let resumePoint: ResumePoint?
+    /// Whose token let it in; nil where none was needed.
+    package let bearer: Bearer?
 
-    package init(channel: ChannelName, kind: FrameKind, resumePoint: ResumePoint?) {
+    package init(channel: ChannelName, kind: FrameKind, resumePoint: ResumePoint?, bearer: Bearer? = nil) {
         self.channel = channel
         self.kind = kind
         self.resumePoint = resumePoint
+        self.bearer = bearer
     }
 }
