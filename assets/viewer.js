@@ -26,7 +26,7 @@ const GAPS = {
 
 const CLOSES = {
   1001: { why: 'The relay is restarting.' },
-  1008: { why: 'The relay does not allow this channel any more.', final: true },
+  1008: { why: 'The relay does not allow this channel any more.', final: true, wantsToken: true },
   1013: { why: 'The relay is overloaded.' },
 };
 
@@ -76,13 +76,28 @@ function copy(text, from) {
 
 // Relay
 
-/** A failure to show in words. `final`: asking again would not help. */
+/** A failure to show in words. `final`: asking again would not help. `wantsToken`: but with a token it may. */
 class RelayError extends Error {
-  constructor(message, final = false) {
+  constructor(message, final = false, wantsToken = false) {
     super(message);
     this.final = final;
+    this.wantsToken = wantsToken;
   }
 }
+
+/** What says to the relay who is looking. Kept for this tab, where the browser allows it, until the tab is closed. */
+const token = {
+  value: '',
+  restore() { try { this.value = sessionStorage.relayToken ?? ''; } catch { /* not kept */ } },
+  /** No token has other characters, while a copied one may have line breaks in it. */
+  set(text) {
+    this.value = text.replace(/^\s*bearer\s/i, '').replace(/[^\w.-]/g, '');
+    try { sessionStorage.relayToken = this.value; } catch { /* not kept */ }
+  },
+  get headers() { return this.value ? { Authorization: `Bearer ${this.value}` } : {}; },
+  /** The one header that a script can set on a WebSocket. */
+  get subprotocols() { return this.value ? ['pg_eventrelay', `bearer.${this.value}`] : []; },
+};
 
 class Relay {
   #base;
@@ -102,13 +117,14 @@ class Relay {
 
   async history(channel, parameters, signal) {
     const url = this.#url('history', channel, parameters).replace(/^ws/, 'http');
-    const response = await fetch(url, { signal }).catch((error) => {
+    const response = await fetch(url, { signal, headers: token.headers }).catch((error) => {
       throw signal.aborted ? error : new RelayError('The relay does not answer.');
     });
     if (response.ok) return response.json();
     const { detail } = await response.json().catch(() => ({}));
     const isFinal = response.status < 500 && response.status !== 429;
-    throw new RelayError(detail ?? `The relay answered ${response.status}.`, isFinal);
+    const wantsToken = response.headers.has('WWW-Authenticate');
+    throw new RelayError(detail ?? `The relay answered ${response.status}.`, isFinal, wantsToken);
   }
 
   #url(route, channel, parameters = {}) {
@@ -153,7 +169,7 @@ class Session {
     while (!this.#ended.signal.aborted) {
       const ending = await this.#connectOnce();
       if (this.#ended.signal.aborted) return;
-      if (ending.final) return this.#screen.enter('refused', ending.why);
+      if (ending.final) return this.#screen.refuse(ending.why, ending.wantsToken);
       if (this.#log) this.#resume ??= { since: performance.now(), events: 0, gaps: 0 };
       await this.#waitAfter(ending);
     }
@@ -177,7 +193,7 @@ class Session {
       const ending = await this.#follow();
       return ending.isRefusal ? await this.#explain() : ending;
     } catch (error) {
-      return { why: error.message, final: error.final ?? true };
+      return { why: error.message, final: error.final ?? true, wantsToken: error.wantsToken };
     }
   }
 
@@ -188,7 +204,7 @@ class Session {
   #follow() {
     this.#ended.signal.throwIfAborted();
     const position = { 'last-seen-id': this.#cursor, ...(this.#log && { log: this.#log }) };
-    const socket = new WebSocket(this.#relay.listenURL(this.#channel, position));
+    const socket = new WebSocket(this.#relay.listenURL(this.#channel, position), token.subprotocols);
     const heard = new AbortController();
     return new Promise((resolve) => {
       const on = (target, type, handler) => target.addEventListener(type, handler, { signal: heard.signal });
@@ -558,6 +574,7 @@ class ChannelScreen {
     $('sql').textContent = sampleSQL(channel);
     $('url').textContent = relay.listenURL(channel);
     $('filter').value = '';
+    $('token-form').hidden = true;
     this.position('–', '–');
     this.#tick();
     this.#bind();
@@ -579,6 +596,12 @@ class ChannelScreen {
     $('cut').textContent = isWaiting ? 'Come back now' : 'Cut and resume';
     $('cut').disabled = !isWaiting && state !== 'live';
     this.#paint();
+  }
+
+  refuse(why, wantsToken = false) {
+    this.enter('refused', why);
+    $('token').value = '';
+    $('token-form').hidden = !wantsToken;
   }
 
   detail(text) {
@@ -695,6 +718,7 @@ class Page {
 
   constructor() {
     bindTheme(document.documentElement, $('theme'));
+    token.restore();
     this.#fillStart(document.documentElement.dataset);
     for (const each of document.querySelectorAll('[data-copy]')) {
       each.addEventListener('click', () => copy($(each.dataset.copy).textContent, each));
@@ -702,6 +726,11 @@ class Page {
     $('connect-form').addEventListener('submit', (event) => {
       event.preventDefault();
       this.#go(this.#isShown ? '' : $('channel').value);
+    });
+    $('token-form').addEventListener('submit', (event) => {
+      event.preventDefault();
+      token.set($('token').value);
+      this.#open();
     });
     $('channel').addEventListener('input', () => this.#labelConnect());
     addEventListener('popstate', () => this.#open());
@@ -735,7 +764,8 @@ class Page {
   #fillStart(dataset) {
     const isFilledIn = !dataset.knownChannels.startsWith('{{');
     const known = isFilledIn ? JSON.parse(dataset.knownChannels) : [];
-    const rule = dataset.channels === '*' ? 'Any name will do' : `Allowed are ${dataset.channels}`;
+    const allowed = dataset.channels ? `Allowed are ${dataset.channels}` : 'Each needs a token';
+    const rule = dataset.channels === '*' ? 'Any name will do' : allowed;
     $('known-hint').textContent = `${known.length ? 'These are recorded now. ' : ''}${rule}; type a new one above.`;
     $('known').append(...known.slice(0, MAX_CHIPS).map((name) => button(name, {}, () => this.#go(name))));
     $('known-channels').append(...known.map((value) => el('option', { value })));

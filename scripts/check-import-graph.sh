@@ -20,7 +20,8 @@ allowed_own_modules() {
     RelaySQLite) echo RelayCore RelayThreads RelayMigrations ;;
     RelayHTTP) echo RelayCore RelayAssets ;;
     RelayObservability) echo RelayCore ;;
-    EventRelay) echo RelayCore RelayHTTP RelayObservability RelayPostgres RelaySQLite RelayThreads ;;
+    RelayTokens) echo RelayCore ;;
+    EventRelay) echo RelayCore RelayHTTP RelayObservability RelayPostgres RelaySQLite RelayThreads RelayTokens ;;
     RelayWithoutLog) echo RelayCore RelayHTTP RelayObservability RelayPostgres RelayThreads ;;
     esac
 }
@@ -32,6 +33,7 @@ owner_of() {
     CLibpq) echo RelayPostgres ;;
     CSQLite) echo RelaySQLite ;;
     Metrics | CoreMetrics) echo RelayObservability ;;
+    JWTKit) echo RelayTokens ;;
     esac
 }
 

@@ -21,6 +21,7 @@ enum Application {
 
         guard PostgresListener.understands(configuration.dbConnection) else { throw InvalidDbConnection() }
         let assets = try ViewerAssets.load(folder: configuration.assetsPath)
+        let tokens = try await Tokens.verifier(configuration)
 
         let wallClock = Timestamp.now()
         let clock = ServerClock(startingAt: wallClock, monotonic: ContinuousClock())
@@ -29,6 +30,7 @@ enum Application {
         }
         let log = try RingLog.open(path: configuration.logPath, retention: configuration.retention, clock: clock)
         configuration.announce(origin, log: log.identity, logger)
+        if let tokens { Tokens.announce(configuration, tokens, logger) }
 
         let registry = PrometheusRegistry(describing: MetricDescription.all)
         let accessLog = configuration.accessLog ? AccessLog(logger: logger, executor: ThreadExecutor()) : nil
@@ -49,6 +51,8 @@ enum Application {
         )
         var httpOptions = configuration.httpOptions(assets: assets)
         httpOptions.maximumConnections = self.connectionsPossible(for: configuration, fanOut, logger)
+        // The issuers of tokens go by the wall clock, also where it steps.
+        httpOptions.tokens = tokens.map { Tokens.options(configuration, $0, clock: ServerClock(now: Timestamp.now)) }
         let server = HTTPServer(
             options: httpOptions,
             fanOut: fanOut,

@@ -1,5 +1,6 @@
 import RelayHTTP
 import RelaySQLite
+import RelayTokens
 
 /// `DbConnection` is nothing that libpq understands. Its text is not repeated: it may hold a password.
 struct InvalidDbConnection: ExitCodeProviding, CustomStringConvertible {
@@ -41,6 +42,10 @@ extension RingLogOpenError: ExitCodeProviding {
             SystemExitCode.configuration
         }
     }
+}
+
+extension TokenKeysUnusable: ExitCodeProviding {
+    var exitCode: Int32 { SystemExitCode.configuration }
 }
 
 extension CannotListen: ExitCodeProviding {

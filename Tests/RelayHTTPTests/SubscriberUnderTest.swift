@@ -13,7 +13,7 @@ final class SubscriberUnderTest {
     let socket = FullSocket()
     let observer = RecordingObserver()
 
-    init() throws {
+    init(expiry: TokenExpiry? = nil) throws {
         self.hub = LoopHub(eventLoop: self.loop, head: 1, observer: self.observer)
         let decoder = WebSocketFrameDecoder(maxFrameSize: SubscriberHandler.maximumMessageBytes)
         let subscriber = SubscriberHandler(
@@ -21,6 +21,7 @@ final class SubscriberUnderTest {
             hub: self.hub,
             pages: ReplayPages(log: MemoryEventLog(clock: ManualClock().serverClock), observer: self.observer),
             observer: self.observer,
+            expiry: expiry,
             drainWindow: { .zero },
             whenClosed: {}
         )

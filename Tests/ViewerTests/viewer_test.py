@@ -7,6 +7,8 @@ Needs the Debian packages chromium, chromium-driver, python3-selenium and postgr
 one of the test's own. With VIEWER_SCREENSHOTS set to a folder, pictures of the page are left there.
 """
 
+import base64
+import hmac
 import json
 import os
 import pathlib
@@ -53,6 +55,15 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def signed_token(secret, **claims):
+    """A JSON Web Token by HS256."""
+    def encode(data):
+        return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+    signed = b".".join(encode(json.dumps(part).encode()) for part in ({"alg": "HS256"}, claims))
+    return (signed + b"." + encode(hmac.digest(secret.encode(), signed, "sha256"))).decode()
 
 
 class Postgres:
@@ -501,6 +512,51 @@ class ViewerTest(unittest.TestCase):
             self.assertLessEqual(chromium.execute_script("return document.documentElement.scrollWidth"), 360)
 
     # Pages that know nothing of ids
+
+    def test_token_is_asked_for_when_it_is_needed_and_kept_for_the_tab(self):
+        secret = "viewer-" * 8
+        settings = {"ES_TOKENSECRET": secret, "ES_ANONYMOUSCHANNELS": "news", "ES_CHANNELS": f"news,{self.channel}"}
+        self.relay = Relay(postgres.url, **settings)
+        self.addCleanup(self.relay.remove)
+        chromium.get(f"{self.relay.url}/")
+        self.assertEqual([each.text for each in chromium.find_elements(By.CSS_SELECTOR, "#known button")], ["news"])
+        chromium.get(f"{self.relay.url}/?channel=news")
+        self.wait_for_state("live")
+        self.assertFalse(self.element("token-form").is_displayed())
+
+        chromium.get(f"{self.relay.url}/?{urllib.parse.urlencode({'channel': self.channel})}")
+        # Why it was refused, and the token that is given then.
+        for reason, token in (
+            ("needs a token", "no.token"),
+            ("no JSON Web Token", signed_token(secret, channels=["other"])),
+            ("does not name", signed_token(secret, channels=[self.channel])),
+        ):
+            self.wait_until(lambda: reason in self.text("state-detail"), reason)
+            self.assertEqual(self.text("state"), "refused")
+            self.screenshot("token")
+            self.element("token").send_keys(token, Keys.ENTER)
+        self.wait_for_state("live")
+        postgres.notify(self.channel, "for who may")
+        self.wait_for_payloads(["for who may"])
+        self.assertFalse(self.element("token-form").is_displayed())
+        chromium.refresh()
+        self.wait_for_state("live")
+        # The browser tells of each refusal in its log; nothing else may stand there.
+        severe = [entry["message"] for entry in chromium.get_log("browser") if entry["level"] == "SEVERE"]
+        self.assertEqual([each for each in severe if " 401 " not in each and " 403 " not in each], [])
+
+    def test_expired_token_ends_the_connection_and_is_asked_for_again(self):
+        secret = "viewer-" * 8
+        self.relay = Relay(postgres.url, ES_TOKENSECRET=secret, ES_TOKENLEEWAY="0")
+        self.addCleanup(self.relay.remove)
+        chromium.get(self.relay.url)
+        token = signed_token(secret, channels=["*"], exp=time.time() + 4)
+        chromium.execute_script("sessionStorage.relayToken = arguments[0]", token)
+        chromium.get(f"{self.relay.url}/?{urllib.parse.urlencode({'channel': self.channel})}")
+        self.wait_for_state("live")
+        self.wait_for_state("refused")
+        self.assertIn("does not allow", self.text("state-detail"))
+        self.assertTrue(self.element("token-form").is_displayed())
 
     def test_plain_page_shows_what_triggers_send(self):
         """What users of pg_eventserv have: a page with a bare WebSocket, and triggers that send rows."""

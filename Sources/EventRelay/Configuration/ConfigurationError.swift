@@ -18,6 +18,8 @@ enum ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
     case missingFile(String)
     case unreadableFile(String, reason: String)
     case invalidTOML(file: String, TOMLSyntaxError)
+    /// It doesn't go with what others are set to, or not set to.
+    case contradiction(key: String, source: ConfigurationSource, reason: String)
 
     var description: String {
         switch self {
@@ -35,6 +37,8 @@ enum ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
             "The configuration file '\(path)' can't be read: \(reason)."
         case .invalidTOML(let file, let error):
             "\(file) is not valid TOML: \(error)."
+        case .contradiction(let key, let source, let reason):
+            "\(key), given \(source), \(reason)."
         }
     }
 

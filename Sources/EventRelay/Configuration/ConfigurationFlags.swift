@@ -71,6 +71,30 @@ struct ConfigurationFlags: ParsableArguments {
     @Option(help: .key("NewChannelsPerMinute"))
     var newChannelsPerMinute: String?
 
+    @Option(help: .key("TokenKeyFile"), completion: .file())
+    var tokenKeyFile: String?
+
+    @Option(help: .key("TokenJwksFile"), completion: .file())
+    var tokenJwksFile: String?
+
+    @Option(help: .key("TokenIssuer"))
+    var tokenIssuer: String?
+
+    @Option(help: .key("TokenAudience"))
+    var tokenAudience: String?
+
+    @Option(help: .key("TokenLeeway"))
+    var tokenLeeway: String?
+
+    @Option(help: .key("TokenCookie"))
+    var tokenCookie: String?
+
+    @Option(help: .key("TokenInUrl"))
+    var tokenInUrl: String?
+
+    @Option(help: .key("AnonymousChannels"))
+    var anonymousChannels: [String] = []
+
     @Option(help: .key("LogPath"), completion: .file())
     var logPath: String?
 

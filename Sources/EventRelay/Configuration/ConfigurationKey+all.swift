@@ -157,6 +157,78 @@ extension ConfigurationKey {
             summary: "Most channels that one address may bring to be recorded in a minute; 0 for no limit."
         ),
         ConfigurationKey(
+            "TokenSecret",
+            \.tokenSecret,
+            .tokenSecret,
+            default: "",
+            summary: "Secret of HS256 that tokens are signed with.",
+            isSecret: true
+        ),
+        ConfigurationKey(
+            "TokenKeyFile",
+            \.tokenKeyFile,
+            .emptyAsNone(.path),
+            default: "",
+            flag: Flag("--token-key-file", \.tokenKeyFile),
+            summary: "PEM file with the public key or certificate that verifies tokens."
+        ),
+        ConfigurationKey(
+            "TokenJwksFile",
+            \.tokenJwksFile,
+            .emptyAsNone(.path),
+            default: "",
+            flag: Flag("--token-jwks-file", \.tokenJwksFile),
+            summary: "JSON Web Key Set with the public keys that verify tokens."
+        ),
+        ConfigurationKey(
+            "TokenIssuer",
+            \.tokenIssuer,
+            .emptyAsNone(.anyText("a text")),
+            default: "",
+            flag: Flag("--token-issuer", \.tokenIssuer),
+            summary: "Issuer (iss) that tokens have to be from."
+        ),
+        ConfigurationKey(
+            "TokenAudience",
+            \.tokenAudience,
+            .emptyAsNone(.anyText("a text")),
+            default: "",
+            flag: Flag("--token-audience", \.tokenAudience),
+            summary: "Audience (aud) that tokens have to be for."
+        ),
+        ConfigurationKey(
+            "TokenLeeway",
+            \.tokenLeeway,
+            .leeway,
+            default: "30s",
+            flag: Flag("--token-leeway", \.tokenLeeway),
+            summary: "By how much the clock of a token's issuer may differ."
+        ),
+        ConfigurationKey(
+            "TokenCookie",
+            \.tokenCookie,
+            .emptyAsNone(.cookieName),
+            default: "",
+            flag: Flag("--token-cookie", \.tokenCookie),
+            summary: "Name of a cookie that may hold a token."
+        ),
+        ConfigurationKey(
+            "TokenInUrl",
+            \.tokenInUrl,
+            .boolean,
+            default: "false",
+            flag: Flag("--token-in-url", \.tokenInUrl),
+            summary: "Whether the URL's parameter 'token' may hold a token: true or false."
+        ),
+        ConfigurationKey(
+            "AnonymousChannels",
+            \.anonymousChannels,
+            .channelGlobsOrNone,
+            default: "",
+            flag: Flag("--anonymous-channels") { $0.anonymousChannels.asOneText },
+            summary: "Channels that need no token, with the wildcards * and ?."
+        ),
+        ConfigurationKey(
             "LogPath",
             \.logPath,
             .path,

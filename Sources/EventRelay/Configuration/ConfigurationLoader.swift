@@ -28,6 +28,7 @@ struct ConfigurationLoader {
         for setting in settings where !setting.key.assign(setting.value, &configuration) {
             problems.append(.invalidValue(of: setting))
         }
+        if problems.isEmpty { problems = configuration.tokenProblems(settings) }
         guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
 
         let given = Set(settings.map(\.key.name))

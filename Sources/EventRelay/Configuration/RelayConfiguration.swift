@@ -80,6 +80,35 @@ struct RelayConfiguration: Sendable, Equatable {
     /// `0`): no limit.
     var newChannelsPerMinute: Int?
 
+    // MARK: Tokens: asked for if one of the first three is set
+
+    /// `TokenSecret`: the secret of HS256 as text, at least 32 bytes in UTF-8; never shown. Empty: none.
+    var tokenSecret = ""
+
+    /// `TokenKeyFile`: a PEM file with a public key or certificate. `nil`: none.
+    var tokenKeyFile: String?
+
+    /// `TokenJwksFile`: a file with a JSON Web Key Set. `nil`: none.
+    var tokenJwksFile: String?
+
+    /// `TokenIssuer`: what `iss` has to be. `nil`: anything.
+    var tokenIssuer: String?
+
+    /// `TokenAudience`: what `aud` has to name. `nil`: anything.
+    var tokenAudience: String?
+
+    /// `TokenLeeway`: by how much the issuer's clock may differ from ours, 0…10 min.
+    var tokenLeeway: Duration = .seconds(30)
+
+    /// `TokenCookie`: the name of a cookie that may hold a token. `nil`: none.
+    var tokenCookie: String?
+
+    /// `TokenInUrl`: whether the URL's parameter `token` may hold one.
+    var tokenInUrl = false
+
+    /// `AnonymousChannels`: names and globs of the channels that need no token. Empty: none.
+    var anonymousChannels: [String] = []
+
     // MARK: The ring log
 
     /// `LogPath`: the SQLite file.

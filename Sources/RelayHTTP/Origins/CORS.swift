@@ -9,7 +9,7 @@ package struct CORS: Sendable {
     /// What a page may send.
     private static let requestHeaders = "Authorization, Last-Event-ID, Accept, Content-Type"
     /// What a page may read beside the body.
-    private static let responseHeaders = "Link, Retry-After"
+    private static let responseHeaders = "Link, Retry-After, WWW-Authenticate"
     /// How long a browser may go without asking again: as much as changing the setting should take to be felt.
     private static let preflightSeconds = 600
 
@@ -27,7 +27,8 @@ package struct CORS: Sendable {
     }
 
     /// Whether the page is trusted with a cookie, which browsers send along for any page: one of this service, or of an
-    /// origin that is named. Neither `*` names one, nor `null`, which any site can be.
+    /// origin that is named. Neither `*` names one, nor `null`, which any site can be. A request without `Origin` opens no
+    /// WebSocket in a browser, and another page can't read its answer.
     func trusts(_ head: HTTPRequestHead, own: @autoclosure () -> OwnOrigins) -> Bool {
         let page = RequestingPage(head)
         return page == .none || page != .withoutOrigin && self.names(page) || page.isOne(of: own())

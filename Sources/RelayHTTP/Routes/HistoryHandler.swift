@@ -6,9 +6,16 @@ import RelayCore
 struct HistoryHandler {
     let router: Router
 
-    func response(_ head: HTTPRequestHead, _ target: RequestTarget, channel: String) async throws -> HTTPResponse {
+    func response(
+        _ head: HTTPRequestHead,
+        _ target: RequestTarget,
+        channel: String,
+        from caller: Caller
+    ) async throws -> HTTPResponse {
         let channel = try self.router.channel(channel)
         let query = try HistoryQuery(target, channel: channel)
+        let access = self.router.access
+        try access.reader(of: channel, presenting: try access.token(of: head, target, from: caller))
         // Read before the page: whoever subscribes with it afterwards misses nothing that the page doesn't have. What
         // is set aside is not on the page.
         let logHead = self.router.relay.status.writtenThrough

@@ -25,16 +25,44 @@ struct ListenHandler {
         guard self.router.cors.allows(request, own: self.router.options.ownOrigins(request, of: caller)) else {
             throw Problem(.forbidden, "pages of this origin may not connect: add it to CORSOrigins", cause: .origin)
         }
-        try self.router.countNewChannel(channel, from: caller.address, at: now)
-        let seat = try self.router.clients.take(for: caller.address, subject: nil)
+        let access = self.router.access
+        let token = try access.token(of: request, target, from: caller)
+        let admit = { @Sendable (bearer: Bearer?) in
+            try self.admit(to: channel, start, bearer, from: caller.address, at: now, head: head)
+        }
+        switch token {
+        case .absent, .foreignCookie:
+            return try admit(try access.reader(of: channel, presenting: token))
+        case .explicit, .cookie:
+            return .work {
+                switch try admit(try access.reader(of: channel, presenting: token)) {
+                case .answer(let answer): answer
+                case .work(let work): try await work()
+                }
+            }
+        }
+    }
+
+    /// Lets in who may read the channel, if there is room.
+    /// - Parameter head: the newest id that the event loop has fanned out, or had when the request came.
+    private func admit(
+        to channel: ChannelName,
+        _ start: StartParameter,
+        _ bearer: Bearer?,
+        from address: ClientAddress,
+        at now: ContinuousClock.Instant,
+        head: EventID
+    ) throws -> HTTPDecision {
+        try self.router.countNewChannel(channel, from: address, at: now)
+        let seat = try self.router.clients.take(for: address, subject: bearer?.subject)
         let (relay, identity) = (self.router.relay, self.router.log.identity)
         if start.isKnown(to: head), relay.admitAtOnce(channel, head: head) {
-            return .answer(.upgrade(start.subscription(to: channel, identity: identity, last: head, seat: seat)))
+            return .answer(.upgrade(start.subscription(to: channel, bearer, identity: identity, last: head, seat: seat)))
         }
         return .work {
             do {
                 let last = try await relay.admit(channel)
-                return .upgrade(start.subscription(to: channel, identity: identity, last: last, seat: seat))
+                return .upgrade(start.subscription(to: channel, bearer, identity: identity, last: last, seat: seat))
             } catch {
                 self.router.clients.leave(seat)
                 throw error
@@ -84,23 +112,27 @@ enum StartParameter: Equatable {
 
     func subscription(
         to channel: ChannelName,
+        _ bearer: Bearer?,
         identity: LogIdentity,
         last: EventID,
         seat: ClientSeat
     ) -> Subscription {
+        var subscription = Subscription(channel: channel, kind: .enveloped, resumePoint: nil, seat: seat, bearer: bearer)
         switch self {
         case .raw:
-            Subscription(channel: channel, kind: .raw, resumePoint: nil, seat: seat)
+            subscription.kind = .raw
         case .latest:
-            Subscription(channel: channel, kind: .enveloped, resumePoint: nil, seat: seat)
+            break
         case .after(let id, let logID):
-            Subscription(
+            subscription.resumePoint = ResumePoint(
                 channel: channel,
-                kind: .enveloped,
-                resumePoint: ResumePoint(channel: channel, presented: id, logID: logID, identity: identity, last: last),
-                seat: seat
+                presented: id,
+                logID: logID,
+                identity: identity,
+                last: last
             )
         }
+        return subscription
     }
 }
 

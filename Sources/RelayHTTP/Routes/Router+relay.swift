@@ -11,6 +11,7 @@ struct Router: Sendable {
     let clients: ClientSeats
     let rates: ClientRates
     let cors: CORS
+    let access: ChannelAccess
     let viewer: ViewerHandler
     /// Nil where there are none to show.
     let metrics: (any MetricsExposition)?
@@ -34,6 +35,7 @@ struct Router: Sendable {
         self.clients = clients
         self.rates = ClientRates(options.limits)
         self.cors = CORS(origins: options.corsOrigins)
+        self.access = ChannelAccess(options: options, cors: self.cors)
         self.viewer = ViewerHandler(assets: options.assets, options: options)
         self.metrics = metrics
         self.draining = draining
@@ -94,6 +96,8 @@ struct Router: Sendable {
         response.route = route
         self.cors.apply(to: &response.headers, of: request)
         response.headers.add(name: "X-Content-Type-Options", value: "nosniff")
+        // What one may read is not kept for another.
+        if self.access.asksForTokens { response.headers.replaceOrAdd(name: "Cache-Control", value: "no-store") }
         return .response(response)
     }
 
@@ -132,7 +136,7 @@ struct Router: Sendable {
         case .viewer:
             if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
             // With a thousand channels it takes too long for an event loop.
-            return .work { .response(self.viewer.page(request, channels: self.relay.recordedChannels)) }
+            return .work { .response(self.viewerPage(request, target, from: caller)) }
         case .health:
             return try self.get(request) { HealthHandler(router: self).response() }
         case .ready:
@@ -151,7 +155,7 @@ struct Router: Sendable {
             let history = HistoryHandler(router: self)
             if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
             try self.rates.historyRequested(from: caller.address, at: now)
-            return .work { .response(try await history.response(request, target, channel: path[1])) }
+            return .work { .response(try await history.response(request, target, channel: path[1], from: caller)) }
         case .none:
             throw self.notFound
         }
@@ -169,6 +173,17 @@ struct Router: Sendable {
         case (let name, 1) where self.viewer.has(name): .viewer
         default: .none
         }
+    }
+
+    /// Names no channel that the visitor may not read. It is shown to all, as a token may be given to it later.
+    private func viewerPage(_ request: HTTPRequestHead, _ target: RequestTarget, from caller: Caller) -> HTTPResponse {
+        let token = try? self.access.token(of: request, target, from: caller)
+        let visitor = token.flatMap { self.access.visitor(presenting: $0) }
+        return self.viewer.page(
+            request,
+            patterns: self.access.patterns(visitor),
+            channels: self.relay.recordedChannels.filter { self.access.mayRead($0, visitor) }
+        )
     }
 
     private func get(_ head: HTTPRequestHead, _ response: () -> HTTPResponse) throws -> HTTPDecision {

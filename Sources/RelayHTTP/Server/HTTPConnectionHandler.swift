@@ -311,7 +311,8 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         handshake.buildUpgradeResponse(channel: context.channel, upgradeRequest: head, initialResponseHeaders: [:])
             .assumeIsolated().whenComplete { result in
                 switch result {
-                case .success(let headers):
+                case .success(var headers):
+                    headers.add(contentsOf: Subprotocol.answer(to: head))
                     self.becomeWebSocket(headers, subscription, context)
                 case .failure:
                     self.abandon(subscription)

@@ -19,6 +19,8 @@ package struct HTTPOptions: Sendable {
     package var timeouts = HTTPTimeouts()
     /// WebSockets or not: as many as there are descriptors for.
     package var maximumConnections = Int.max
+    /// nil: everyone may read all allowed channels.
+    package var tokens: TokenOptions?
     /// The patterns of allowed channels, for the viewer.
     package var channelPatterns: [String]
     /// The viewer's files by name, `index.html` among them.

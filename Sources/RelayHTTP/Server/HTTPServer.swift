@@ -209,6 +209,7 @@ package final class HTTPServer: Sendable {
             hub: self.fanOut.hub(of: eventLoop),
             pages: self.pages,
             observer: router.observer,
+            expiry: router.access.expiry(of: subscription.bearer),
             drainWindow: { self.drainWindow },
             whenClosed: { router.left(subscription) }
         )

@@ -31,6 +31,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
     private let subject: String?
     /// Where it begins.
     private let cursor: EventID
+    private let expiry: TokenExpiry?
     private let drainWindow: () -> TimeAmount
     private let whenClosed: @Sendable () -> Void
 
@@ -59,6 +60,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
     private var closing: (side: SubscriberEnd.Side, code: UInt16?, reason: String) = (.nobody, nil, "connection lost")
 
     /// - Parameters:
+    ///   - expiry: of the token that let it in.
     ///   - drainWindow: over which all connections are closed when the server shuts down.
     ///   - whenClosed: called once, when the connection is over.
     package init(
@@ -66,6 +68,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
         hub: LoopHub,
         pages: ReplayPages,
         observer: any Observer,
+        expiry: TokenExpiry? = nil,
         drainWindow: @escaping () -> TimeAmount,
         whenClosed: @escaping @Sendable () -> Void
     ) {
@@ -77,6 +80,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
         self.resumePoint = subscription.resumePoint
         self.address = "\(subscription.seat.address)"
         self.subject = subscription.seat.subject
+        self.expiry = expiry
         self.drainWindow = drainWindow
         self.whenClosed = whenClosed
         self.cursor = subscription.resumePoint?.cursor ?? hub.head
@@ -90,6 +94,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
         self.pingRound = self.hub.currentPingRound
         self.hub.add(self)
         self.start = .now
+        self.expiry?.start(on: context.eventLoop) { self.close(.notAllowed, reason: "the token has expired") }
         self.observer.observe(.subscriberJoined(channel: self.channelName, kind: self.kind))
         self.tellPhase()
         if let gap = self.resumePoint?.gap { self.tell(gap) }
@@ -100,6 +105,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
         self.context = nil
         self.channel = nil
         self.socket = nil
+        self.expiry?.cancel()
         self.leave()
         self.hub.remove(self)
         self.observer.observe(

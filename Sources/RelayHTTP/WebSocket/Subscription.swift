@@ -3,21 +3,25 @@ package import RelayCore
 /// What a client asked for at `/listen`, once it was let in.
 package struct Subscription: Sendable {
     package let channel: ChannelName
-    package let kind: FrameKind
+    package var kind: FrameKind
     /// Where to go on; nil: from now on.
-    package let resumePoint: ResumePoint?
+    package var resumePoint: ResumePoint?
     /// To be left when it is over.
     package let seat: ClientSeat
+    /// Whose token let it in; nil where none was needed.
+    package let bearer: Bearer?
 
     package init(
         channel: ChannelName,
         kind: FrameKind,
         resumePoint: ResumePoint?,
-        seat: ClientSeat = ClientSeat()
+        seat: ClientSeat = ClientSeat(),
+        bearer: Bearer? = nil
     ) {
         self.channel = channel
         self.kind = kind
         self.resumePoint = resumePoint
         self.seat = seat
+        self.bearer = bearer
     }
 }

@@ -100,6 +100,8 @@ package enum CloseCode: UInt16, Sendable {
     case goingAway = 1001
     case protocolError = 1002
     case notUTF8 = 1007
+    /// Not allowed any more: the token that let the client in has expired.
+    case notAllowed = 1008
     case messageTooBig = 1009
     case internalError = 1011
     /// Overloaded: come back later. A raw stream that fell behind the log's floor ends so, since it can't carry a gap.

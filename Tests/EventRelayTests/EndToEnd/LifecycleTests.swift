@@ -146,6 +146,10 @@ struct LifecycleTests {
             ([], ["ES_LOGMAXAGE": "soon"], ["ES_LOGMAXAGE"]),
             ([], ["DATABASE_URL": "postgres//hunter2"], ["DATABASE_URL"]),
             ([], ["ES_ASSETSPATH": folder.path], ["AssetsPath", "index.html"]),
+            ([], ["ES_TOKENSECRET": "hunter2"], ["TokenSecret", "ES_TOKENSECRET", "32 bytes"]),
+            ([], ["ES_TOKENKEYFILE": folder.file("a.toml")], ["TokenKeyFile", "a.toml", "PEM"]),
+            (["--token-jwks-file", folder.file("none.json")], [:], ["TokenJwksFile", "none.json", "not exist"]),
+            ([], ["ES_ANONYMOUSCHANNELS": "people"], ["AnonymousChannels", "ES_ANONYMOUSCHANNELS", "TokenSecret"]),
         ]
         for (arguments, environment, words) in cases {
             let (status, text) = try await self.failure(arguments, environment.merging(["ES_LOGPATH": log]) { $1 })

@@ -66,14 +66,23 @@ extension ValueFormat<Duration> {
 
     /// At most 100 years, so that in nanoseconds it fits into 64 bits, also when added to the time of day.
     static var duration: ValueFormat {
-        ValueFormat(expectation: "a duration of at most 36500d such as 500ms, 90s, 1h or 1d12h") { written in
+        .duration("a duration of at most 36500d such as 500ms, 90s, 1h or 1d12h", upTo: .seconds(36_500 * 86_400))
+    }
+
+    /// A difference between two clocks. Those that differ by more are wrong.
+    static var leeway: ValueFormat {
+        .duration("a duration of at most 10m such as 30s", upTo: .seconds(600))
+    }
+
+    private static func duration(_ expectation: String, upTo maximum: Duration) -> ValueFormat {
+        ValueFormat(expectation: expectation) { written in
             let duration: Duration? =
                 switch written {
                 case .integer(0): .zero  // Any other number lacks its unit.
                 case .text(let text): Duration(written: text)
                 case .integer, .boolean, .list, .otherList, .table, .word: nil
                 }
-            return duration.flatMap { $0 <= .seconds(36_500 * 86_400) ? $0 : nil }
+            return duration.flatMap { $0 <= maximum ? $0 : nil }
         }
     }
 }

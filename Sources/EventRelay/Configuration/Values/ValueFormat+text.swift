@@ -1,3 +1,5 @@
+import RelayTokens
+
 extension ValueFormat<String> {
     /// Any text, also an empty one.
     static func anyText(_ expectation: String) -> ValueFormat {
@@ -7,6 +9,24 @@ extension ValueFormat<String> {
     /// The path of a file or folder. Whether it is there is for its user to find out.
     static var path: ValueFormat {
         .text("a path") { $0.isEmpty ? nil : $0 }
+    }
+
+    /// As RFC 7518 demands of HS256 (section 3.2). What it is in bits is for who makes it.
+    static var tokenSecret: ValueFormat {
+        .text("a random text of at least \(TokenKeySource.minimumSecretBytes) bytes, or empty") { secret in
+            secret.isEmpty || secret.utf8.count >= TokenKeySource.minimumSecretBytes ? secret : nil
+        }
+    }
+
+    /// A token of RFC 9110 (section 5.6.2), as RFC 6265 has it.
+    static var cookieName: ValueFormat {
+        .text("the name of a cookie, of letters, digits and !#$%&'*+-.^_`|~") { name in
+            let isToken = name.unicodeScalars.allSatisfy { scalar in
+                scalar.isASCII
+                    && (scalar.properties.isAlphabetic || "0123456789!#$%&'*+-.^_`|~".unicodeScalars.contains(scalar))
+            }
+            return isToken && !name.isEmpty ? name : nil
+        }
     }
 }
 
@@ -35,8 +55,20 @@ extension ValueFormat {
 extension ValueFormat<[String]> {
     /// Names have the 1 to 63 bytes of an identifier of PostgreSQL. A glob is held to the same.
     static var channelGlobs: ValueFormat {
-        .list("a list of at least one channel name or glob, each of 1 to 63 bytes without NUL", atLeast: 1) { glob in
-            (1...63).contains(glob.utf8.count) && !glob.utf8.contains(0) ? glob : nil
-        }
+        .list(
+            "a list of at least one channel name or glob, each of 1 to 63 bytes without NUL",
+            atLeast: 1,
+            of: Self.glob
+        )
+    }
+
+    /// The same, or nothing at all.
+    static var channelGlobsOrNone: ValueFormat {
+        .list("a list of channel names or globs, each of 1 to 63 bytes without NUL", atLeast: 0, of: Self.glob)
+    }
+
+    @Sendable
+    private static func glob(_ text: String) -> String? {
+        (1...63).contains(text.utf8.count) && !text.utf8.contains(0) ? text : nil
     }
 }

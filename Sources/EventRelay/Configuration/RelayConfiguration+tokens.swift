@@ -1,0 +1,34 @@
+/// Settings of tokens that don't go together.
+extension RelayConfiguration {
+    private static let keySettings = ["TokenSecret", "TokenKeyFile", "TokenJwksFile"]
+
+    /// - Parameter settings: where the configuration comes from. A default that somebody wrote down is none of them.
+    func tokenProblems(_ settings: [ConfigurationSetting]) -> [ConfigurationProblem] {
+        let keys = zip(
+            Self.keySettings,
+            [!self.tokenSecret.isEmpty, self.tokenKeyFile != nil, self.tokenJwksFile != nil]
+        )
+        .filter(\.1).map(\.0)
+        if keys.count > 1 {
+            let reason = "can't be used together with \(keys[0]): several keys go into a TokenJwksFile"
+            return keys.dropFirst().compactMap { Self.problem($0, settings, reason) }
+        }
+        guard keys.isEmpty else { return [] }
+        let defaults = RelayConfiguration()
+        let changed = [
+            ("TokenIssuer", self.tokenIssuer != nil), ("TokenAudience", self.tokenAudience != nil),
+            ("TokenLeeway", self.tokenLeeway != defaults.tokenLeeway), ("TokenCookie", self.tokenCookie != nil),
+            ("TokenInUrl", self.tokenInUrl), ("AnonymousChannels", !self.anonymousChannels.isEmpty),
+        ]
+        let reason = "means nothing while no token is asked for: set TokenSecret, TokenKeyFile or TokenJwksFile too"
+        return changed.filter(\.1).compactMap { Self.problem($0.0, settings, reason) }
+    }
+
+    private static func problem(
+        _ key: String,
+        _ settings: [ConfigurationSetting],
+        _ reason: String
+    ) -> ConfigurationProblem? {
+        settings.last { $0.key.name == key }.map { .contradiction(key: key, source: $0.source, reason: reason) }
+    }
+}
