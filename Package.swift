@@ -170,6 +170,7 @@ let package = Package(
                 "RelayCore", "RelayHTTP", "RelayTestSupport", "RelayThreads",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOEmbedded", package: nio),
+                .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
                 .product(name: "NIOWebSocket", package: nio),
             ],

@@ -17,6 +17,9 @@ enum Application {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         let logger = self.makeLogger(debug: configuration.debug)
+        let serviceManager = ServiceManager(failed: { reason in
+            logger.warning("the service manager can't be told how things go", metadata: ["reason": "\(reason)"])
+        })
 
         guard PostgresListener.understands(configuration.dbConnection) else { throw InvalidDbConnection() }
         let assets = try ViewerAssets.load(folder: configuration.assetsPath)
@@ -52,16 +55,28 @@ enum Application {
             observer: observer
         )
 
+        let informing = ServiceManagerService(
+            manager: serviceManager,
+            clock: ContinuousClock(),
+            answer: {
+                await relay.answer()
+                await fanOut.answer()
+            },
+            status: { relay.status.line }
+        )
         let pipeline = PipelineService(source: source, relay: relay, log: log, logger: logger)
         let serving = ServerService(
             server: server,
             host: configuration.httpHost,
             path: configuration.basePath,
+            serviceManager: serviceManager,
             logger: logger
         )
         let services = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [
+                    // First, so that it is the last to stop.
+                    .init(service: informing),
                     .init(service: pipeline),
                     // Without a port nothing is left to do, but the log is closed in order.
                     .init(service: serving, failureTerminationBehavior: .gracefullyShutdownGroup),
@@ -144,12 +159,15 @@ private struct ServerService: Service, CustomStringConvertible {
     let server: HTTPServer
     let host: String
     let path: String
+    let serviceManager: ServiceManager
     let logger: Logger
 
     func run() async throws {
         let port = try await self.server.start()
         self.logger.info("serving", metadata: ["host": "\(self.host)", "port": "\(port)", "path": "\(self.path)"])
+        await self.serviceManager.ready()
         await cancelWhenGracefulShutdown { await self.server.untilClosed() }
+        await self.serviceManager.stopping()
         try Task.checkCancellation()
         let hasFailed = !Task.isShuttingDownGracefully
         await self.server.drain()
