@@ -30,7 +30,16 @@ package struct HealthRequest: Sendable {
         do {
             return try await self.exchange()
         } catch {
-            throw NoAnswer(host: self.host, port: self.port, reason: "\(error)")
+            throw NoAnswer(host: self.host, port: self.port, reason: Self.reason(error))
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case ChannelError.connectTimeout: "nothing within 5 s"
+        case ChannelError.eof: "the connection was closed without an answer"
+        case let error as NIOConnectionError: error.connectionErrors.first.map { "\($0.error)" } ?? "\(error)"
+        default: "\(error)"
         }
     }
 
