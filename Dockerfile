@@ -25,8 +25,8 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libpq5 libsqlite3-0 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 770 --user-group --home-dir /var/lib/pg_eventrelay --shell /usr/sbin/nologin pg_eventrelay \
-    && install --directory --mode=0700 --owner=pg_eventrelay --group=pg_eventrelay /var/lib/pg_eventrelay
+    && useradd --system --uid 770 --user-group --home-dir /var/lib/pg_eventrelay --shell /usr/sbin/nologin eventrelay \
+    && install --directory --mode=0700 --owner=eventrelay --group=eventrelay /var/lib/pg_eventrelay
 COPY --from=build /pg_eventrelay /usr/local/bin/
 COPY LICENSE /usr/share/doc/pg_eventrelay/
 

@@ -8,8 +8,8 @@
 #
 # BINARY              the program (default: the static release of `make dist`)
 # OUT                 the folder for what is made (default: dist)
-# SOURCE_DATE_EPOCH   the time of all files (default: that of the last commit), so that one program is packed to the same
-#                     bytes each time
+# SOURCE_DATE_EPOCH   the time of all files (default: that of the last commit): one program is packed to the same bytes
+#                     each time
 # REVISION            of the Debian package (default: 1)
 # MAINTAINER          of the Debian package, with address
 set -euo pipefail
@@ -111,7 +111,7 @@ EOF
     install -D -m 0644 "$root/packaging/debian/lintian-overrides" "$package/usr/share/lintian/overrides/pg-eventrelay"
 
     fields=$(dependencies "$package/usr/bin/pg_eventrelay")
-    depends=$(sed -n 's/^shlibs:Depends=//p' <<<"$fields" | sed -E 's/libsqlite3-0( \([^)]*\))?/libsqlite3-0 (>= 3.40)/')
+    depends=$(sed -nE '/^shlibs:Depends=/{s///;s/libsqlite3-0( \([^)]*\))?/libsqlite3-0 (>= 3.40)/;p}' <<<"$fields")
     install -d "$package/DEBIAN"
     install -m 0755 "$root"/packaging/debian/{postinst,prerm,postrm} "$package/DEBIAN"
     echo /etc/pg_eventrelay.toml >"$package/DEBIAN/conffiles"

@@ -195,7 +195,8 @@ def bill(components, direct, version):
     }
     # A name of the content: another program has another, the same has the same.
     name = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(document, sort_keys=True))
-    return {"$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json", "serialNumber": f"urn:uuid:{name}", **document}
+    schema = "http://cyclonedx.org/schema/bom-1.6.schema.json"
+    return {"$schema": schema, "serialNumber": f"urn:uuid:{name}", **document}
 
 
 def check(document, components):

@@ -80,7 +80,8 @@ class ManualTest(PackagingTest):
         for name in names:
             if name != "help":
                 self.assertRegex(text, rf"\\fB(--)?{name}\\fR")
-        settings = re.findall(r"^#(\w+) = ", (REPOSITORY / "config/pg_eventrelay.toml.example").read_text(), re.MULTILINE)
+        example = (REPOSITORY / "config/pg_eventrelay.toml.example").read_text()
+        settings = re.findall(r"^#(\w+) = ", example, re.MULTILINE)
         self.assertGreater(len(settings), 20)
         for setting in settings:
             self.assertIn(f"\\fB{setting}\\fR", text)
@@ -99,9 +100,14 @@ class CompletionTest(PackagingTest):
         return file
 
     def test_bash_completes_options(self):
-        words = 'source "$1"; COMP_WORDS=(pg_eventrelay --log-max); COMP_CWORD=1; COMP_LINE="pg_eventrelay --log-max"'
-        words += '; COMP_POINT=${#COMP_LINE}; _pg_eventrelay pg_eventrelay --log-max pg_eventrelay; printf "%s\\n" "${COMPREPLY[@]}"'
-        words = run("bash", "-c", words, "bash", self.script("bash")).split()
+        # As bash does when somebody has written so much and presses Tab.
+        script = """
+            source "$1"
+            COMP_WORDS=(pg_eventrelay --log-max) COMP_CWORD=1 COMP_LINE="pg_eventrelay --log-max" COMP_POINT=23
+            _pg_eventrelay pg_eventrelay --log-max pg_eventrelay
+            printf "%s\\n" "${COMPREPLY[@]}"
+        """
+        words = run("bash", "-c", script, "bash", self.script("bash")).split()
         self.assertIn("--log-max-bytes", words)
         self.assertNotIn("--port", words)
 
@@ -127,15 +133,14 @@ class TarballTest(PackagingTest):
         with tarfile.open(tarball) as archive:
             members = archive.getmembers()
         name = tarball.name.removesuffix(".tar.gz")
-        self.assertLessEqual(
-            {f"{name}/{file}" for file in ("pg_eventrelay", "pg_eventrelay.1", "pg_eventrelay.service", "LICENSE",
-             "README.md", "THIRD_PARTY.txt", "pg_eventrelay.toml.example", "completions/_pg_eventrelay",
-             "completions/pg_eventrelay.bash", "completions/pg_eventrelay.fish")},
-            {member.name for member in members},
-        )
+        expected = "pg_eventrelay pg_eventrelay.1 pg_eventrelay.service pg_eventrelay.toml.example LICENSE README.md"
+        expected += " THIRD_PARTY.txt completions/_pg_eventrelay completions/pg_eventrelay.bash"
+        expected += " completions/pg_eventrelay.fish"
+        self.assertLessEqual({f"{name}/{file}" for file in expected.split()}, {member.name for member in members})
         for member in members:
             self.assertEqual((member.uid, member.gid, member.mtime), (0, 0, 1795374000), member.name)
-            self.assertEqual(member.mode & 0o777, 0o755 if member.isdir() or member.name.endswith("/pg_eventrelay") else 0o644)
+            mode = 0o755 if member.isdir() or member.name.endswith("/pg_eventrelay") else 0o644
+            self.assertEqual(member.mode & 0o777, mode, member.name)
 
 
 class DockerfileTest(PackagingTest):
@@ -167,8 +172,8 @@ class DockerfileTest(PackagingTest):
         ignored = [line for line in (REPOSITORY / ".dockerignore").read_text().split("\n") if line and line[0] != "#"]
         self.assertEqual(ignored[0], "*")
         kept = [line[1:] for line in ignored if line[0] == "!"]
-        copied = [rest.split()[:-1] for stage in self.stages for word, rest in stage if word == "COPY" and "--from" not in rest]
-        for source in (source for sources in copied for source in sources):
+        copies = [rest for stage in self.stages for word, rest in stage if word == "COPY" and "--from" not in rest]
+        for source in (source for copy in copies for source in copy.split()[:-1]):
             self.assertTrue((REPOSITORY / source).exists(), source)
             self.assertTrue(any(path == source or path.startswith(f"{source}/") for path in kept), source)
         # All that the manifest needs.
@@ -219,8 +224,8 @@ class UnprivilegedTest(PackagingTest):
         command = ["unshare", "--mount", "--propagation", "private", "sh", "-euc", script, "sh", str(log)]
         # It really is so: what is refused in /tmp is possible in the folder.
         run(*command, "sh", "-c", f"! touch {self.folder}/x /tmp/x /dev/shm/x && touch {log}/x && rm {log}/x")
-        environment = {"ES_HTTPPORT": "0", "ES_HTTPHOST": "127.0.0.1", "ES_LOGPATH": f"{log}/log.db", "PATH": os.environ["PATH"]}
-        environment |= {"DATABASE_URL": "host=/nowhere", "HOME": "/nonexistent"}
+        environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "DATABASE_URL": "host=/nowhere"}
+        environment |= {"ES_HTTPPORT": "0", "ES_HTTPHOST": "127.0.0.1", "ES_LOGPATH": f"{log}/log.db"}
         relay = subprocess.Popen(
             [*command, RELAY], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/"
         )
