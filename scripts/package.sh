@@ -12,6 +12,7 @@
 #                     each time
 # REVISION            of the Debian package (default: 1)
 # MAINTAINER          of the Debian package, with address
+# COMPRESSION         of the Debian package (default: xz)
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -133,7 +134,7 @@ Description: PostgreSQL NOTIFY to WebSocket, with resume
  the place of pg_eventserv.
 EOF
     settle "$package"
-    dpkg-deb --root-owner-group -Zxz --build "$package" "$out/pg-eventrelay_$version-${revision}_$arch.deb"
+    dpkg-deb --root-owner-group -Z"${COMPRESSION:-xz}" --build "$package" "$out/pg-eventrelay_$version-${revision}_$arch.deb"
 }
 
 case $kind in
