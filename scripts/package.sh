@@ -93,6 +93,8 @@ make_deb() {
     mkdir -p "$package/usr/share/man/man1"
     "$root/scripts/manual.py" "$binary" >"$package/usr/share/man/man1/pg_eventrelay.1"
     completion bash "$package/usr/share/bash-completion/completions/pg_eventrelay"
+    # It is read by the shell that is there, not run.
+    sed -i '1{/^#!/d}' "$package/usr/share/bash-completion/completions/pg_eventrelay"
     completion zsh "$package/usr/share/zsh/vendor-completions/_pg_eventrelay"
     completion fish "$package/usr/share/fish/vendor_completions.d/pg_eventrelay.fish"
     install -D -m 0644 -t "$documents" "$root"/{README.md,SECURITY.md,docs/*.md} \
