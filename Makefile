@@ -33,10 +33,11 @@ SOURCES := $(wildcard Package.swift Sources Tests Benchmarks Plugins migrations 
 # `make -j test` keeps the order too: two builds at once would only wait for each other.
 .NOTPARALLEL:
 .PHONY: help run build release test test-swift test-viewer autobahn fuzz slow-clients soak kill-loop \
-	bench bench-smoke bench-tools tsan tsan-short asan lint format requirements clean
+	bench bench-smoke bench-tools tsan tsan-short asan \
+	test-packaging dist deb deb-test sbom static lint format requirements clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # `exec`, so that a signal to make reaches the script and not a shell in between.
 run: ## build a release and run it; without DATABASE_URL on a throw-away PostgreSQL with a demo
@@ -50,7 +51,7 @@ build: ## build for debugging
 release: ## build .build/release/pg_eventrelay
 	swift build -c release --product $(PROGRAM)
 
-test: test-swift test-viewer ## install what is missing and run all tests
+test: test-swift test-viewer test-packaging ## install what is missing and run all tests
 
 # Swift Testing runs its tests in parallel within one process. There is no XCTest here, and without --disable-xctest
 # its runner would report zero tests of its own.
@@ -63,6 +64,11 @@ test-swift: requirements ## only the Swift tests
 test-viewer: requirements ## only the viewer, in a headless Chromium
 	swift build --product $(PROGRAM) $(SWIFT_FLAGS)
 	PG_EVENTRELAY=.build/debug/$(PROGRAM) /usr/bin/python3 Tests/ViewerTests/viewer_test.py
+
+# What surrounds the debug build.
+test-packaging: requirements ## only the unit, manual, completions, tarball, Dockerfile and bill of materials
+	swift build --product $(PROGRAM) $(SWIFT_FLAGS)
+	PG_EVENTRELAY=.build/debug/$(PROGRAM) Tests/PackagingTests/run.sh
 
 # Against the debug build. ARGS=--all adds large messages and round trips.
 autobahn: requirements ## the cases of the Autobahn test suite, against an echo program and the relay
@@ -105,6 +111,25 @@ bench-smoke: requirements bench-tools ## every case of it with tiny sizes
 bench-tools: requirements
 	@$(MAKE) --no-print-directory -C Benchmarks/tools OUT=$(CURDIR)/.build-bench
 
+# The Swift runtime is in it; libpq and SQLite come from the system. A folder of its own, as these flags build all anew.
+static:
+	swift build -c release --product $(PROGRAM) --static-swift-stdlib -Xlinker -z -Xlinker now --scratch-path .build-dist
+
+dist: static ## dist/pg_eventrelay-VERSION-linux-ARCH.tar.gz, a release that needs no Swift
+	scripts/package.sh tarball
+
+deb: static ## dist/pg-eventrelay_VERSION-1_ARCH.deb, the same as a Debian package
+	scripts/package.sh deb
+
+# BINARY=.build/debug/pg_eventrelay packs that one, and builds nothing.
+deb-test: requirements $(if $(BINARY),,static) ## install, start, upgrade, remove and purge it under a systemd of its own
+	BINARY=$(abspath $(or $(BINARY),.build-dist/release/$(PROGRAM))) /usr/bin/python3 Tests/PackagingTests/deb_test.py -v
+
+sbom: static ## dist/pg_eventrelay-VERSION.cdx.json, what is in that release, as CycloneDX
+	mkdir -p dist
+	scripts/sbom.py --binary .build-dist/release/$(PROGRAM) \
+	    --output dist/$$(.build-dist/release/$(PROGRAM) --version | tr ' ' -).cdx.json
+
 tsan: requirements ## the Swift tests under ThreadSanitizer
 	scripts/sanitize.sh thread $(TEST_FLAGS)
 
@@ -117,12 +142,13 @@ asan: requirements ## the Swift tests under AddressSanitizer
 requirements:
 	@scripts/install-requirements.sh test
 
-lint: ## check format and import graph
+lint: ## check format, import graph and scripts
 	swift format lint --strict --parallel --recursive $(SOURCES)
 	scripts/check-import-graph.sh
+	shellcheck --severity=warning .ci/run scripts/*.sh Tests/*/*.sh packaging/debian/p*
 
 format: ## format all Swift files in place
 	swift format format --in-place --parallel --recursive $(SOURCES)
 
 clean: ## remove what was built
-	rm -rf .build .build-*
+	rm -rf .build .build-* dist

@@ -1,17 +1,23 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let settings: [SwiftSetting] = [
+// For the targets that see Foundation by way of what they depend on: with the feature that the others have, the compiler
+// takes structs of Glibc, such as timespec, for members of whichever C module it has loaded first.
+let settingsBesideFoundation: [SwiftSetting] = [
     // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0335-existential-any.md
     .enableUpcomingFeature("ExistentialAny"),
     // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0409-access-level-on-imports.md
     .enableUpcomingFeature("InternalImportsByDefault"),
-    // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0444-member-import-visibility.md
-    .enableUpcomingFeature("MemberImportVisibility"),
     // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0461-async-function-isolation.md
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .treatAllWarnings(as: .error),
 ]
+
+let settings =
+    settingsBesideFoundation + [
+        // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0444-member-import-visibility.md
+        .enableUpcomingFeature("MemberImportVisibility")
+    ]
 
 let nio = "swift-nio"
 
@@ -71,7 +77,7 @@ let package = Package(
         .target(
             name: "RelayTokens",
             dependencies: ["RelayCore", .product(name: "JWTKit", package: "jwt-kit")],
-            swiftSettings: settings
+            swiftSettings: settingsBesideFoundation
         ),
         .systemLibrary(
             name: "CLibpq",
@@ -108,7 +114,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
-            swiftSettings: settings
+            swiftSettings: settingsBesideFoundation
         ),
 
         .target(
@@ -149,7 +155,7 @@ let package = Package(
                 "RelayCore", "RelayTestSupport", "RelayTokens",
                 .product(name: "JWTKit", package: "jwt-kit"),
             ],
-            swiftSettings: settings
+            swiftSettings: settingsBesideFoundation
         ),
         .testTarget(
             name: "RelayObservabilityTests",
@@ -171,6 +177,7 @@ let package = Package(
                 "RelayCore", "RelayHTTP", "RelayTestSupport", "RelayThreads",
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOEmbedded", package: nio),
+                .product(name: "NIOPosix", package: nio),
                 .product(name: "NIOHTTP1", package: nio),
                 .product(name: "NIOWebSocket", package: nio),
             ],
@@ -206,7 +213,7 @@ let package = Package(
                 "EventRelay", "RelayCore", "RelayHTTP", "RelayTestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
-            swiftSettings: settings
+            swiftSettings: settingsBesideFoundation
         ),
     ]
 )

@@ -61,6 +61,10 @@ check_requirements() {
         need "Selenium for /usr/bin/python3" python3-selenium has_selenium
         need "Chromium" chromium command -v chromium
         need "chromedriver" chromium-driver command -v chromedriver
+        need "systemd-analyze and systemd" systemd test -x /lib/systemd/systemd
+        need "shellcheck" shellcheck command -v shellcheck
+        need "man" man-db command -v man
+        need "dpkg-shlibdeps" dpkg-dev command -v dpkg-shlibdeps
     fi
 }
 

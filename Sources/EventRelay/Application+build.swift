@@ -18,6 +18,9 @@ enum Application {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
         let logger = self.makeLogger(debug: configuration.debug)
+        let serviceManager = ServiceManager(failed: { reason in
+            logger.warning("the service manager can't be told how things go", metadata: ["reason": "\(reason)"])
+        })
 
         guard PostgresListener.understands(configuration.dbConnection) else { throw InvalidDbConnection() }
         let assets = try ViewerAssets.load(folder: configuration.assetsPath)
@@ -72,12 +75,22 @@ enum Application {
             }
         )
 
+        let informing = ServiceManagerService(
+            manager: serviceManager,
+            clock: ContinuousClock(),
+            answer: {
+                await relay.answer()
+                await fanOut.answer()
+            },
+            status: { relay.status.line }
+        )
         let pipeline = PipelineService(source: source, relay: relay, log: log, logger: logger)
         let serving = ServerService(
             server: server,
             host: configuration.httpHost,
             adminHost: configuration.adminHost,
             path: configuration.basePath,
+            serviceManager: serviceManager,
             logger: logger
         )
         // Stopped in the opposite order: what the others have to say last is written.
@@ -86,7 +99,8 @@ enum Application {
         }
         let services = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: (accessLogging ?? []) + [
+                // First, so that it is the last to stop.
+                services: [.init(service: informing)] + (accessLogging ?? []) + [
                     .init(service: pipeline),
                     // Without a port nothing is left to do, but the log is closed in order.
                     .init(service: serving, failureTerminationBehavior: .gracefullyShutdownGroup),
@@ -188,6 +202,7 @@ private struct ServerService: Service, CustomStringConvertible {
     let host: String
     let adminHost: String
     let path: String
+    let serviceManager: ServiceManager
     let logger: Logger
 
     func run() async throws {
@@ -197,7 +212,9 @@ private struct ServerService: Service, CustomStringConvertible {
         }
         let port = try await self.server.start()
         self.logger.info("serving", metadata: ["host": "\(self.host)", "port": "\(port)", "path": "\(self.path)"])
+        await self.serviceManager.ready()
         await cancelWhenGracefulShutdown { await self.server.untilClosed() }
+        await self.serviceManager.stopping()
         try Task.checkCancellation()
         let hasFailed = !Task.isShuttingDownGracefully
         await self.server.drain()

@@ -14,7 +14,7 @@ struct EventRelayCommand: AsyncParsableCommand {
             the environment over the file.
             """,
         version: "pg_eventrelay \(Version.current)",
-        subcommands: [Serve.self],
+        subcommands: [Serve.self, Health.self],
         defaultSubcommand: Serve.self
     )
 
@@ -29,17 +29,28 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var flags: ConfigurationFlags
 
     func run() async throws {
-        do {
-            let loader = ConfigurationLoader(
-                environment: ProcessInfo.processInfo.environment,
-                readFile: readTextFile
-            )
-            let (configuration, origin) = try loader.load(self.flags)
+        try await withConfiguration(of: self.flags) { configuration, origin in
             try await Application.run(configuration: configuration, origin: origin)
-        } catch {
-            let report = FailureReport(error)
-            report.text.withCString { _ = write(STDERR_FILENO, $0, strlen($0)) }
-            throw ExitCode(report.exitCode)
         }
+    }
+}
+
+/// Runs `body` with the configuration that the command line, the environment and the file make. An error is told on
+/// standard error, and becomes the exit code.
+func withConfiguration(
+    of flags: ConfigurationFlags,
+    _ body: (RelayConfiguration, ConfigurationOrigin) async throws -> Void
+) async throws {
+    do {
+        let loader = ConfigurationLoader(
+            environment: ProcessInfo.processInfo.environment,
+            readFile: readTextFile
+        )
+        let (configuration, origin) = try loader.load(flags)
+        try await body(configuration, origin)
+    } catch {
+        let report = FailureReport(error)
+        report.text.withCString { _ = write(STDERR_FILENO, $0, strlen($0)) }
+        throw ExitCode(report.exitCode)
     }
 }

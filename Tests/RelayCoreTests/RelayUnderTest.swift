@@ -12,6 +12,7 @@ final class RelayUnderTest: Sendable {
     let log: FailingEventLog
     let hub: RecordingHub
     let relay: Relay
+    private let executor = QueueExecutor()
     /// Batches that were said to be in the log before they were.
     let publishedTooEarly = Watched(0)
 
@@ -42,7 +43,7 @@ final class RelayUnderTest: Sendable {
             observer: self.observer,
             serverClock: self.clock.serverClock,
             clock: self.clock,
-            executor: QueueExecutor()
+            executor: self.executor
         )
     }
 
@@ -65,6 +66,13 @@ final class RelayUnderTest: Sendable {
             try await group.waitForAll()
             try result.get()
         }
+    }
+
+    /// The relay's thread does nothing more until the semaphore is signalled.
+    func holdThread() -> DispatchSemaphore {
+        let release = DispatchSemaphore(value: 0)
+        self.executor.queue.async { release.wait() }
+        return release
     }
 
     /// All published entries, once there are so many.
@@ -104,7 +112,7 @@ struct Admission {
 
 /// An executor for an actor, on a queue of its own.
 private final class QueueExecutor: SerialExecutor {
-    private let queue = DispatchQueue(label: "relay under test")
+    let queue = DispatchQueue(label: "relay under test")
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)

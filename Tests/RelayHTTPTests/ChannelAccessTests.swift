@@ -154,7 +154,8 @@ struct ChannelAccessTests {
         var head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/listen/people")
         head.headers = ["Host": "relay.example:7700", "Cookie": "session=people"]
         if let origin { head.headers.add(name: "Origin", value: origin) }
-        let token = try self.access(origins: origins).token(of: head, RequestTarget(uri: head.uri), from: self.caller)
+        let access = try self.access(origins: origins.map { try #require(OriginPattern($0)) })
+        let token = try access.token(of: head, RequestTarget(uri: head.uri), from: self.caller)
         #expect(token == (counts ? .cookie("people") : .foreignCookie))
     }
 }

@@ -1,0 +1,58 @@
+import ArgumentParser
+import RelayHTTP
+
+/// Asks a relay that runs how it is: for containers, scripts and people without curl.
+struct Health: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Ask the relay that runs with the same settings how it is.",
+        discussion: """
+            Prints what /health answers. Ends with 0 if events reach the log, else with 1. What starts a program again \
+            when it is not well should ask with --alive: a new start does not bring PostgreSQL back, and each one \
+            leaves a gap.
+            """
+    )
+
+    @OptionGroup var flags: ConfigurationFlags
+
+    @Flag(help: "End with 0 whatever the relay answers, and with 1 only if it doesn't.")
+    var alive = false
+
+    func run() async throws {
+        try await withConfiguration(of: self.flags) { configuration, _ in
+            let answer = try await configuration.healthRequest().send()
+            print(answer.body, terminator: "")
+            if !self.alive && answer.status != 200 { throw NotHealthy(status: answer.status) }
+        }
+    }
+}
+
+extension RelayConfiguration {
+    /// To the relay of these settings, on this machine.
+    func healthRequest() throws -> HealthRequest {
+        guard self.httpPort != 0 else { throw UnknownPort() }
+        return HealthRequest(host: self.ownAddress, port: self.httpPort, basePath: self.basePath)
+    }
+
+    /// Where a server that listens everywhere is found from here.
+    private var ownAddress: String {
+        switch self.httpHost {
+        case "0.0.0.0": "127.0.0.1"
+        case "::": "::1"
+        default: self.httpHost
+        }
+    }
+}
+
+/// The relay answers that events don't reach its log. The reason was printed, and is in its log.
+struct NotHealthy: Error, CustomStringConvertible {
+    let status: Int
+
+    var description: String { "the relay answers with \(self.status): events don't reach the log" }
+}
+
+/// Where the system picks the port, it is not known to others.
+struct UnknownPort: ExitCodeProviding, CustomStringConvertible {
+    let exitCode = SystemExitCode.configuration
+
+    var description: String { "HttpPort is 0, so the port is known only from the relay's log: give it with --port" }
+}
