@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// For the targets that see Foundation by way of what they depend on: with the feature that the others have, the compiler
-// takes structs of Glibc, such as timespec, for members of whichever C module it has loaded first.
+// For the program, which calls the system and sees Foundation by way of what it depends on: with the feature that the
+// others have, the compiler takes structs of Glibc, such as timespec, for those of whichever C module was loaded first.
 let settingsBesideFoundation: [SwiftSetting] = [
     // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0335-existential-any.md
     .enableUpcomingFeature("ExistentialAny"),
@@ -77,7 +77,7 @@ let package = Package(
         .target(
             name: "RelayTokens",
             dependencies: ["RelayCore", .product(name: "JWTKit", package: "jwt-kit")],
-            swiftSettings: settingsBesideFoundation
+            swiftSettings: settings
         ),
         .systemLibrary(
             name: "CLibpq",
@@ -155,7 +155,7 @@ let package = Package(
                 "RelayCore", "RelayTestSupport", "RelayTokens",
                 .product(name: "JWTKit", package: "jwt-kit"),
             ],
-            swiftSettings: settingsBesideFoundation
+            swiftSettings: settings
         ),
         .testTarget(
             name: "RelayObservabilityTests",
@@ -212,8 +212,10 @@ let package = Package(
             dependencies: [
                 "EventRelay", "RelayCore", "RelayHTTP", "RelayTestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
-            swiftSettings: settingsBesideFoundation
+            swiftSettings: settings
         ),
     ]
 )

@@ -51,7 +51,7 @@ struct RelayWithoutLog {
         )
         let server = HTTPServer(options: options, fanOut: fanOut, relay: relay, log: log, observer: observer)
 
-        print(#"{"port": \#(try await server.start())}"#)
+        print(#"{"port": \#(try await server.start().http ?? 0)}"#)
         fflush(nil)
         try await withThrowingTaskGroup { group in
             group.addTask { await source.run() }

@@ -6,6 +6,7 @@ import RelayObservability
 import RelayPostgres
 import RelaySQLite
 import RelayThreads
+import RelayTokens
 import ServiceLifecycle
 import UnixSignals
 
@@ -25,6 +26,7 @@ enum Application {
         guard PostgresListener.understands(configuration.dbConnection) else { throw InvalidDbConnection() }
         let assets = try ViewerAssets.load(folder: configuration.assetsPath)
         let tokens = try await Tokens.verifier(configuration)
+        let certificate = try TLS.certificate(configuration)
 
         let wallClock = Timestamp.now()
         let clock = ServerClock(startingAt: wallClock, monotonic: ContinuousClock())
@@ -34,6 +36,7 @@ enum Application {
         let log = try RingLog.open(path: configuration.logPath, retention: configuration.retention, clock: clock)
         configuration.announce(origin, log: log.identity, logger)
         if let tokens { Tokens.announce(configuration, tokens, logger) }
+        if let certificate { TLS.announce(certificate, at: wallClock, logger) }
 
         let registry = PrometheusRegistry(describing: MetricDescription.all)
         let accessLog = configuration.accessLog ? AccessLog(logger: logger, executor: ThreadExecutor()) : nil
@@ -52,7 +55,7 @@ enum Application {
             clock: ContinuousClock(),
             executor: log.writerExecutor
         )
-        var httpOptions = configuration.httpOptions(assets: assets)
+        var httpOptions = configuration.httpOptions(assets: assets, certificate: certificate)
         httpOptions.maximumConnections = self.connectionsPossible(for: configuration, fanOut, logger)
         // The issuers of tokens go by the wall clock, also where it steps.
         httpOptions.tokens = tokens.map { Tokens.options(configuration, $0, clock: ServerClock(now: Timestamp.now)) }
@@ -84,6 +87,12 @@ enum Application {
             },
             status: { relay.status.line }
         )
+        let reloading = ReloadService(
+            reloadables: self.reloadables(certificate, tokens),
+            serviceManager: serviceManager,
+            clock: ContinuousClock(),
+            logger: logger
+        )
         let pipeline = PipelineService(source: source, relay: relay, log: log, logger: logger)
         let serving = ServerService(
             server: server,
@@ -100,7 +109,7 @@ enum Application {
         let services = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 // First, so that it is the last to stop.
-                services: [.init(service: informing)] + (accessLogging ?? []) + [
+                services: [.init(service: informing), .init(service: reloading)] + (accessLogging ?? []) + [
                     .init(service: pipeline),
                     // Without a port nothing is left to do, but the log is closed in order.
                     .init(service: serving, failureTerminationBehavior: .gracefullyShutdownGroup),
@@ -113,6 +122,25 @@ enum Application {
             try await services.run()
             group.cancelAll()
         }
+    }
+
+    private static func reloadables(_ certificate: ServerCertificate?, _ tokens: JWTVerifier?) -> [Reloadable] {
+        var reloadables: [Reloadable] = []
+        if let certificate {
+            let reload = { @Sendable in
+                try certificate.reload()
+                return "it expires at \(certificate.expires)"
+            }
+            reloadables.append(Reloadable(name: "certificate", files: certificate.files, reload: reload))
+        }
+        if let tokens, !tokens.files.isEmpty {
+            let reload = { @Sendable in
+                try await tokens.reload()
+                return tokens.summary
+            }
+            reloadables.append(Reloadable(name: "keys of tokens", files: tokens.files, reload: reload))
+        }
+        return reloadables
     }
 
     private static func makeLogger(debug: Bool) -> Logger {
@@ -140,7 +168,11 @@ enum Application {
         _ logger: Logger
     ) -> Int {
         let clients = configuration.maxClients
-        let files = OpenFiles.raiseLimit(eventLoops: fanOut.loopCount, hasAdminPort: configuration.adminPort != nil)
+        let files = OpenFiles.raiseLimit(
+            eventLoops: fanOut.loopCount,
+            hasAdminPort: configuration.adminPort != nil,
+            hasTwoPorts: configuration.httpPort != nil && configuration.servesHTTPS
+        )
         let needed = clients + HTTPServer.maximumHTTPConnections + files.reserved
         if files.limit < needed {
             logger.warning(
@@ -210,8 +242,13 @@ private struct ServerService: Service, CustomStringConvertible {
             let place: Logger.Metadata = ["host": "\(self.adminHost)", "port": "\(port)"]
             self.logger.info("operators are served", metadata: place)
         }
-        let port = try await self.server.start()
-        self.logger.info("serving", metadata: ["host": "\(self.host)", "port": "\(port)", "path": "\(self.path)"])
+        let opened = try await self.server.start()
+        let messages: [(Int?, Logger.Message)] = [(opened.https, "HTTPS is served"), (opened.http, "serving")]
+        for (port, message) in messages {
+            guard let port else { continue }
+            let place: Logger.Metadata = ["host": "\(self.host)", "port": "\(port)", "path": "\(self.path)"]
+            self.logger.info(message, metadata: place)
+        }
         await self.serviceManager.ready()
         await cancelWhenGracefulShutdown { await self.server.untilClosed() }
         await self.serviceManager.stopping()

@@ -29,16 +29,21 @@ struct Health: AsyncParsableCommand {
 extension RelayConfiguration {
     /// To the relay of these settings, on this machine.
     func healthRequest() throws -> HealthRequest {
-        guard self.httpPort != 0 else { throw UnknownPort() }
-        return HealthRequest(host: self.ownAddress, port: self.httpPort, basePath: self.basePath)
+        if let adminPort {
+            guard adminPort != 0 else { throw UnknownPort(setting: "AdminPort", flag: "--admin-port") }
+            return HealthRequest(host: Self.address(ofHost: self.adminHost), port: adminPort, basePath: "/")
+        }
+        guard let httpPort else { throw HealthOverTLSOnly() }
+        guard httpPort != 0 else { throw UnknownPort(setting: "HttpPort", flag: "--port") }
+        return HealthRequest(host: Self.address(ofHost: self.httpHost), port: httpPort, basePath: self.basePath)
     }
 
     /// Where a server that listens everywhere is found from here.
-    private var ownAddress: String {
-        switch self.httpHost {
+    private static func address(ofHost host: String) -> String {
+        switch host {
         case "0.0.0.0": "127.0.0.1"
         case "::": "::1"
-        default: self.httpHost
+        default: host
         }
     }
 }
@@ -53,6 +58,17 @@ struct NotHealthy: Error, CustomStringConvertible {
 /// Where the system picks the port, it is not known to others.
 struct UnknownPort: ExitCodeProviding, CustomStringConvertible {
     let exitCode = SystemExitCode.configuration
+    let setting: String
+    let flag: String
 
-    var description: String { "HttpPort is 0, so the port is known only from the relay's log: give it with --port" }
+    var description: String {
+        "\(self.setting) is 0, so the port is known only from the relay's log: give it with \(self.flag)"
+    }
+}
+
+/// The question is asked in plain HTTP: whoever asks on this machine knows no name that a certificate could confirm.
+struct HealthOverTLSOnly: ExitCodeProviding, CustomStringConvertible {
+    let exitCode = SystemExitCode.configuration
+
+    var description: String { "HttpPort is off, and health is asked for without TLS: set AdminPort" }
 }

@@ -20,18 +20,20 @@ struct OpenFiles {
     /// - Parameters:
     ///   - eventLoops: for where the system doesn't tell what is open: each has three.
     ///   - hasAdminPort: whether operators have connections of their own.
+    ///   - hasTwoPorts: whether clients have two ports, each with spares.
     /// - Precondition: everything is open that is not a connection, and lasts.
-    static func raiseLimit(eventLoops: Int, hasAdminPort: Bool) -> OpenFiles {
+    static func raiseLimit(eventLoops: Int, hasAdminPort: Bool, hasTwoPorts: Bool) -> OpenFiles {
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var limit = rlimit()
         getrlimit(resource, &limit)
         limit.rlim_cur = limit.rlim_max
         setrlimit(resource, &limit)
         let operators = hasAdminPort ? HTTPServer.maximumAdminConnections + SpareDescriptors.count + 1 : 0
+        let secondPort = hasTwoPorts ? SpareDescriptors.count + 1 : 0
         // What is asked for may be refused.
         return OpenFiles(
             limit: Descriptors.limit,
-            reserved: (Descriptors.countOpen() ?? 64 + 3 * eventLoops) + Self.toSpare + operators
+            reserved: (Descriptors.countOpen() ?? 64 + 3 * eventLoops) + Self.toSpare + operators + secondPort
         )
     }
 }

@@ -22,7 +22,7 @@ extension RelayConfiguration {
         )
     }
 
-    func httpOptions(assets: [String: [UInt8]]) -> HTTPOptions {
+    func httpOptions(assets: [String: [UInt8]], certificate: ServerCertificate?) -> HTTPOptions {
         var options = HTTPOptions(
             host: self.httpHost,
             port: self.httpPort,
@@ -35,6 +35,7 @@ extension RelayConfiguration {
             hasOwnAssets: self.assetsPath != nil,
             version: Version.current
         )
+        options.https = certificate.map { HTTPOptions.HTTPS(port: self.httpsPort, certificate: $0) }
         options.admin = self.adminPort.map { (self.adminHost, $0) }
         options.trustedProxies = self.trustedProxies
         options.timeouts.request = self.requestTimeout

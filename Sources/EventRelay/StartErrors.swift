@@ -48,6 +48,10 @@ extension TokenKeysUnusable: ExitCodeProviding {
     var exitCode: Int32 { SystemExitCode.configuration }
 }
 
+extension CertificateUnusable: ExitCodeProviding {
+    var exitCode: Int32 { SystemExitCode.configuration }
+}
+
 extension CannotListen: ExitCodeProviding {
     var exitCode: Int32 { SystemExitCode.unavailable }
 }

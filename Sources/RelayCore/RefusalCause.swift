@@ -13,6 +13,8 @@ package enum RefusalCause: String, Sendable, CaseIterable {
     case timeout
     /// A WebSocket address was asked for without a WebSocket.
     case upgrade
+    /// TLS: nothing in common, or no TLS at all. There is no answer and no status then.
+    case handshake
     /// A page of this origin may not connect.
     case origin
     /// A token is missing, is wrong, or does not name what was asked for.

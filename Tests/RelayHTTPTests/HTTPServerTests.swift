@@ -56,7 +56,9 @@ struct HTTPServerTests {
     @Test
     func `a server whose port fails says so, as one that is drained does`() async throws {
         let failing = self.makeServer()
-        let socket = try #require(self.listener(at: try await failing.start()))
+        let opened = try await failing.start()
+        let port = try #require(opened.http)
+        let socket = try #require(self.listener(at: port))
         // The next accept is told that the socket does not listen, which no patience mends.
         shutdown(socket, Int32(SHUT_RDWR))
         await failing.untilClosed()

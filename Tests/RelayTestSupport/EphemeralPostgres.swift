@@ -109,6 +109,20 @@ package final class EphemeralPostgres: Sendable {
         }
     }
 
+    /// Listens with TLS too, at an address of this machine, and starts again for it. It keeps copies of the files, as it
+    /// takes no key that others may read.
+    package func serveTLS(at address: String, certificate: String, key: String) async throws {
+        let data = self.folder + "/data"
+        for (file, name) in [(certificate, "server.crt"), (key, "server.key")] {
+            let owner = geteuid() == 0 ? ["-o", "postgres"] : []
+            try runToEnd("/usr/bin/install", ["-m", "600"] + owner + [file, "\(data)/\(name)"])
+        }
+        try await SQLSession(self.url("postgres")).runEach([
+            "ALTER SYSTEM SET ssl = on", "ALTER SYSTEM SET listen_addresses = '\(address)'",
+        ])
+        try await self.restart(mode: "fast")
+    }
+
     /// Makes a database and returns its URL.
     package func makeDatabase(encoding: String = "UTF8") async throws -> String {
         let name = self.databases.withLock { count in

@@ -47,12 +47,14 @@ package final class RelayProcess: Sendable {
     }
 
     /// A relay on a free port with its log in `folder`, ready to serve.
+    /// - Parameter serves: see `waitForPort`.
     package static func start(
         database: String,
         folder: String,
         environment: [String: String] = [:],
         arguments: [String] = [],
-        descriptors: Int? = nil
+        descriptors: Int? = nil,
+        serves: String = "] serving"
     ) async throws -> RelayProcess {
         let defaults = [
             "DATABASE_URL": database, "ES_HTTPPORT": "0", "ES_HTTPHOST": "127.0.0.1", "ES_LOGPATH": folder + "/log.db",
@@ -63,7 +65,7 @@ package final class RelayProcess: Sendable {
             folder: folder,
             descriptors: descriptors
         )
-        try await relay.waitForPort()
+        try await relay.waitForPort(serves)
         return relay
     }
 
@@ -89,12 +91,17 @@ package final class RelayProcess: Sendable {
     package var port: Int { self.portSeen.withLock { $0 } }
 
     /// The port that it serves at, once it does.
+    /// - Parameter serves: what it writes then: another where it speaks TLS only.
     @discardableResult
-    package func waitForPort() async throws -> Int {
-        let line = try await self.waitForLog("] serving")
-        let port = line.split(separator: " ").first { $0.hasPrefix("port=") }.flatMap { Int($0.dropFirst(5)) } ?? 0
+    package func waitForPort(_ serves: String = "] serving") async throws -> Int {
+        let port = Self.port(in: try await self.waitForLog(serves))
         self.portSeen.withLock { $0 = port }
         return port
+    }
+
+    /// That a line of its log names.
+    package static func port(in line: String) -> Int {
+        line.split(separator: " ").first { $0.hasPrefix("port=") }.flatMap { Int($0.dropFirst(5)) } ?? 0
     }
 
     /// Waits for a line that contains `text`, among those written since start and not matched by an earlier call. A relay

@@ -104,14 +104,6 @@ package final class TestSigner: Sendable {
     }
 
     private func shell(_ command: String) async throws {
-        let process = try ChildProcess("/bin/sh", ["-c", command], folder: self.folder.path, readsOutput: true)
-        guard try await process.exitStatus() == 0 else {
-            throw CommandFailed(command: command, output: process.lines.takeAll())
-        }
+        try await Shell.run(command, in: self.folder)
     }
-}
-
-private struct CommandFailed: Error {
-    let command: String
-    let output: [String]
 }

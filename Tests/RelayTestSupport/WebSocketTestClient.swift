@@ -1,5 +1,6 @@
 package import NIOCore
 import NIOPosix
+package import NIOSSL
 import NIOWebSocket
 import Synchronization
 
@@ -23,6 +24,7 @@ package final class WebSocketTestClient: Sendable {
     /// - Parameters:
     ///   - headers: lines beside the handshake's own.
     ///   - extra: bytes sent in the same write, behind the request.
+    ///   - tls: for a port that speaks it.
     ///   - receive: takes each message instead of `next`, on the connection's event loop, so that no more is read than it
     ///     takes. At false the connection is cut.
     /// - Throws: `UpgradeRefused` with the server's answer, if it isn't 101.
@@ -32,6 +34,7 @@ package final class WebSocketTestClient: Sendable {
         headers: [String] = [],
         extra: ByteBuffer = ByteBuffer(),
         receiveBuffer: CInt? = nil,
+        tls: NIOSSLContext? = nil,
         receive: (@Sendable (Message) -> Bool)? = nil
     ) async throws -> WebSocketTestClient {
         let messages = Inbox<Message>()
@@ -43,6 +46,10 @@ package final class WebSocketTestClient: Sendable {
         }
         bootstrap = bootstrap.channelInitializer { channel in
             channel.eventLoop.makeCompletedFuture {
+                if let tls {
+                    let handler = try NIOSSLClientHandler(context: tls, serverHostname: "localhost")
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                }
                 try channel.pipeline.syncOperations.addHandler(
                     HandshakeHandler(upgraded: upgraded, messages: messages, receive: receive)
                 )

@@ -48,6 +48,15 @@ enum ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
 }
 
 extension ConfigurationProblem {
+    /// - Returns: nil where nobody has given the key.
+    static func contradiction(
+        _ key: String,
+        _ settings: [ConfigurationSetting],
+        _ reason: String
+    ) -> ConfigurationProblem? {
+        settings.last { $0.key.name == key }.map { .contradiction(key: key, source: $0.source, reason: reason) }
+    }
+
     static func invalidValue(of setting: ConfigurationSetting) -> ConfigurationProblem {
         .invalidValue(
             key: setting.key.name,

@@ -23,6 +23,15 @@ struct ConfigurationFlags: ParsableArguments {
     @Option(help: .key("HttpPort"))
     var port: String?
 
+    @Option(help: .key("HttpsPort"))
+    var httpsPort: String?
+
+    @Option(help: .key("TlsServerCertificateFile"), completion: .file())
+    var tlsServerCertificateFile: String?
+
+    @Option(help: .key("TlsServerPrivateKeyFile"), completion: .file())
+    var tlsServerPrivateKeyFile: String?
+
     @Option(help: .key("UrlBase"))
     var urlBase: String?
 

@@ -22,10 +22,34 @@ extension ConfigurationKey {
         ConfigurationKey(
             "HttpPort",
             \.httpPort,
-            .port,
+            .offAsNone(.port),
             default: "7700",
             flag: Flag("--port", \.port),
-            summary: "Port to listen on; 0 picks a free one."
+            summary: "Port to listen on; 0 picks a free one, off is for HTTPS only."
+        ),
+        ConfigurationKey(
+            "HttpsPort",
+            \.httpsPort,
+            .port,
+            default: "7701",
+            flag: Flag("--https-port", \.httpsPort),
+            summary: "Port for HTTPS; 0 picks a free one. It needs a certificate and its key."
+        ),
+        ConfigurationKey(
+            "TlsServerCertificateFile",
+            \.tlsServerCertificateFile,
+            .orEmpty(.path),
+            default: "",
+            flag: Flag("--tls-server-certificate-file", \.tlsServerCertificateFile),
+            summary: "PEM file of the server's certificate chain, its own first."
+        ),
+        ConfigurationKey(
+            "TlsServerPrivateKeyFile",
+            \.tlsServerPrivateKeyFile,
+            .orEmpty(.path),
+            default: "",
+            flag: Flag("--tls-server-private-key-file", \.tlsServerPrivateKeyFile),
+            summary: "PEM file of the certificate's private key."
         ),
         ConfigurationKey(
             "UrlBase",
@@ -301,30 +325,6 @@ extension ConfigurationKey {
             summary: "Log debug messages."
         ),
         ConfigurationKey(
-            "HttpsPort",
-            \.httpsPort,
-            .port,
-            default: "7701",
-            summary: "Port for HTTPS.",
-            ignored: notEncrypted
-        ),
-        ConfigurationKey(
-            "TlsServerCertificateFile",
-            \.tlsServerCertificateFile,
-            .orEmpty(.path),
-            default: "",
-            summary: "PEM file of the server's certificate chain.",
-            ignored: notEncrypted
-        ),
-        ConfigurationKey(
-            "TlsServerPrivateKeyFile",
-            \.tlsServerPrivateKeyFile,
-            .orEmpty(.path),
-            default: "",
-            summary: "PEM file of the server's private key.",
-            ignored: notEncrypted
-        ),
-        ConfigurationKey(
             "DbPoolMaxConns",
             \.dbPoolMaxConns,
             .count,
@@ -341,9 +341,6 @@ extension ConfigurationKey {
             ignored: withoutPool
         ),
     ]
-
-    private static let notEncrypted =
-        "TLS is not served: this version speaks plain HTTP only, TLS comes with a later one"
 
     private static let withoutPool = "there is no pool: one database connection serves all channels"
 }

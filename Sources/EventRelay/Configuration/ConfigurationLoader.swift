@@ -28,7 +28,7 @@ struct ConfigurationLoader {
         for setting in settings where !setting.key.assign(setting.value, &configuration) {
             problems.append(.invalidValue(of: setting))
         }
-        if problems.isEmpty { problems = configuration.tokenProblems(settings) }
+        if problems.isEmpty { problems = configuration.tokenProblems(settings) + configuration.tlsProblems(settings) }
         guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
 
         let given = Set(settings.map(\.key.name))

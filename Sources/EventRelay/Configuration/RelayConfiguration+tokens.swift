@@ -11,7 +11,7 @@ extension RelayConfiguration {
         .filter(\.1).map(\.0)
         if keys.count > 1 {
             let reason = "can't be used together with \(keys[0]): several keys go into a TokenJwksFile"
-            return keys.dropFirst().compactMap { Self.problem($0, settings, reason) }
+            return keys.dropFirst().compactMap { .contradiction($0, settings, reason) }
         }
         guard keys.isEmpty else { return [] }
         let defaults = RelayConfiguration()
@@ -21,14 +21,6 @@ extension RelayConfiguration {
             ("TokenInUrl", self.tokenInUrl), ("AnonymousChannels", !self.anonymousChannels.isEmpty),
         ]
         let reason = "means nothing while no token is asked for: set TokenSecret, TokenKeyFile or TokenJwksFile too"
-        return changed.filter(\.1).compactMap { Self.problem($0.0, settings, reason) }
-    }
-
-    private static func problem(
-        _ key: String,
-        _ settings: [ConfigurationSetting],
-        _ reason: String
-    ) -> ConfigurationProblem? {
-        settings.last { $0.key.name == key }.map { .contradiction(key: key, source: $0.source, reason: reason) }
+        return changed.filter(\.1).compactMap { .contradiction($0.0, settings, reason) }
     }
 }

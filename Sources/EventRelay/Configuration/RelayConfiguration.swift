@@ -17,8 +17,17 @@ struct RelayConfiguration: Sendable, Equatable {
     /// `HttpHost`: the address or host name to listen on, IPv6 without brackets.
     var httpHost = "0.0.0.0"
 
-    /// `HttpPort`: the port to listen on, 0…65535; 0 picks a free one.
-    var httpPort = 7700
+    /// `HttpPort`: the port to listen on, 0…65535; 0 picks a free one. `nil` (written `off`): no plain HTTP.
+    var httpPort: Int? = 7700
+
+    /// `HttpsPort`: the port for HTTPS, 0…65535; 0 picks a free one. It is opened if there are both files.
+    var httpsPort = 7701
+
+    /// `TlsServerCertificateFile`: the PEM file of the server's certificate chain. Empty: no HTTPS.
+    var tlsServerCertificateFile = ""
+
+    /// `TlsServerPrivateKeyFile`: the PEM file of the server's private key, without a passphrase. Empty: no HTTPS.
+    var tlsServerPrivateKeyFile = ""
 
     /// `UrlBase`: the `http`, `https`, `ws` or `wss` URL at which clients reach the relay, without a `/` at its end.
     /// Empty: taken from each request.
@@ -142,15 +151,6 @@ struct RelayConfiguration: Sendable, Equatable {
     var debug = false
 
     // MARK: Understood, without effect in this version
-
-    /// `HttpsPort`: the port for HTTPS, 0…65535.
-    var httpsPort = 7701
-
-    /// `TlsServerCertificateFile`: the PEM file of the server's certificate chain. Empty: no TLS.
-    var tlsServerCertificateFile = ""
-
-    /// `TlsServerPrivateKeyFile`: the PEM file of the server's private key. Empty: no TLS.
-    var tlsServerPrivateKeyFile = ""
 
     /// `DbPoolMaxConns`: the size of a pool of database connections, at least 1.
     var dbPoolMaxConns = 4

@@ -17,7 +17,7 @@ extension HTTPOptions {
     /// Links honour what anyone says about the host, since it only leads who says it astray. Here it opens a door.
     func ownOrigins(_ head: HTTPRequestHead, of caller: Caller) -> OwnOrigins {
         let host = head.headers.first(name: "Host").flatMap { Authority($0) }
-        let forwarded = caller.isBehindTrustedProxy ? Self.authority(ofURL: Self.base(of: head)) : nil
+        let forwarded = caller.isBehindTrustedProxy ? Self.authority(ofURL: self.base(of: head)) : nil
         return OwnOrigins(configured: self.configuredOrigin, hosts: [host, forwarded].compactMap(\.self))
     }
 

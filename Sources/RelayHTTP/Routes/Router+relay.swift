@@ -4,7 +4,7 @@ import RelayCore
 
 /// From a request to its answer: the table of routes, and what all of them share.
 struct Router: Sendable {
-    let options: HTTPOptions
+    private(set) var options: HTTPOptions
     let relay: Relay
     let log: any EventLog
     let observer: any Observer
@@ -12,7 +12,7 @@ struct Router: Sendable {
     let rates: ClientRates
     let cors: CORS
     let access: ChannelAccess
-    let viewer: ViewerHandler
+    private(set) var viewer: ViewerHandler
     /// Nil where there are none to show.
     let metrics: (any MetricsExposition)?
     let draining: Draining
@@ -40,6 +40,14 @@ struct Router: Sendable {
         self.metrics = metrics
         self.draining = draining
         self.surface = surface ?? (options.admin == nil ? .everything : .clients)
+    }
+
+    /// The same, shared limits included, for the port that speaks TLS.
+    var overTLS: Router {
+        var router = self
+        router.options.scheme = "https"
+        router.viewer = ViewerHandler(assets: self.options.assets, options: router.options)
+        return router
     }
 
     /// The same for the operators' port: at its root, and for no page to read.

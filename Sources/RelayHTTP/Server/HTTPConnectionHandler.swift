@@ -287,7 +287,10 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
 
     /// Bytes that are no HTTP.
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard let error = error as? HTTPParserError else { return context.close(promise: nil) }
+        guard let error = error as? HTTPParserError else {
+            if let reason = TLSFailure.reason(of: error) { self.report(.handshakeFailed(reason: reason)) }
+            return context.close(promise: nil)
+        }
         let problem =
             error == .headerOverflow
             ? Problem(.requestHeaderFieldsTooLarge, "the request's headers are too large: send fewer and shorter ones")

@@ -5,8 +5,10 @@ import RelayAssets
 /// How the server is set up. The configuration's reference says what each setting means to its users.
 package struct HTTPOptions: Sendable {
     package var host: String
-    /// 0 lets the system choose.
-    package var port: Int
+    /// Of plain HTTP: 0 lets the system choose, nil for none.
+    package var port: Int?
+    /// HTTPS beside it or instead of it, at the same host; nil for none.
+    package var https: HTTPS?
     /// Where operators ask, and nobody else; nil: at the same port as clients.
     package var admin: (host: String, port: Int)?
     /// `http(s)://…` or `ws(s)://…`, without a slash at the end; empty: taken from each request.
@@ -28,13 +30,15 @@ package struct HTTPOptions: Sendable {
     /// The viewer's files are not those of the binary.
     package var hasOwnAssets: Bool
     package var version: String
+    /// Of the port that is served.
+    var scheme = "http"
     /// Over which clients are sent away at a shutdown: time enough that they don't come back all at once, and well
     /// within the 10 s that process managers commonly grant.
     package var drainWindow: TimeAmount = .seconds(5)
 
     package init(
         host: String,
-        port: Int,
+        port: Int?,
         urlBase: String,
         basePath: String,
         corsOrigins: [OriginPattern],
@@ -56,6 +60,17 @@ package struct HTTPOptions: Sendable {
         self.version = version
     }
 
+    package struct HTTPS: Sendable {
+        /// 0 lets the system choose.
+        package let port: Int
+        package let certificate: ServerCertificate
+
+        package init(port: Int, certificate: ServerCertificate) {
+            self.port = port
+            self.certificate = certificate
+        }
+    }
+
     /// The viewer that the binary carries in itself.
     package static var embeddedAssets: [String: [UInt8]] {
         Dictionary(uniqueKeysWithValues: RelayAssets.assets.map { ($0.fileName, $0.bytes) })
@@ -69,9 +84,9 @@ package struct HTTPOptions: Sendable {
     }
 
     /// Where WebSocket clients find this service, without a slash at the end: `UrlBase`, or what proxies say, or the
-    /// host that the request was sent to.
+    /// host that the request was sent to, by the scheme of the port that it came to.
     func webSocketBase(_ head: HTTPRequestHead) -> String {
-        var base = self.urlBase.isEmpty ? Self.base(of: head) : self.urlBase
+        var base = self.urlBase.isEmpty ? self.base(of: head) : self.urlBase
         for (http, webSocket) in [("http://", "ws://"), ("https://", "wss://")] where base.hasPrefix(http) {
             base = webSocket + base.dropFirst(http.count)
         }
@@ -79,10 +94,10 @@ package struct HTTPOptions: Sendable {
     }
 
     /// `Forwarded` (RFC 7239) counts if it has host and protocol, else `X-Forwarded-Host` and `X-Forwarded-Proto`.
-    static func base(of head: HTTPRequestHead) -> String {
+    func base(of head: HTTPRequestHead) -> String {
         var host = head.headers.first(name: "Host") ?? "localhost"
-        var scheme = "http"
-        let forwarded = self.forwarded(head)
+        var scheme = self.scheme
+        let forwarded = Self.forwarded(head)
         if let forwardedHost = forwarded["host"], let forwardedScheme = forwarded["proto"] {
             (host, scheme) = (forwardedHost, forwardedScheme)
         } else {

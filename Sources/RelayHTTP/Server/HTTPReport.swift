@@ -7,6 +7,8 @@ package enum HTTPReport: Sendable {
     /// By the connection itself, before any route was asked.
     case refused(Problem)
     case answered(HTTPExchange)
+    /// TLS, before any request.
+    case handshakeFailed(reason: String)
 }
 
 /// A request and what became of it.
@@ -21,12 +23,13 @@ package struct HTTPExchange: Sendable {
     package var bytes = 0
     package let start: NIODeadline
 
-    /// As it is logged: the path without the query.
+    /// As it is logged: the path without the query, and of an address that leads nowhere nothing, since whatever was
+    /// pasted there by mistake may be a secret.
     package func request(from address: String, end: NIODeadline) -> AnsweredRequest {
         AnsweredRequest(
             address: address,
             method: self.method,
-            path: String(self.uri.prefix { $0 != "?" && $0 != "#" }),
+            path: self.route == .none ? "" : String(self.uri.prefix { $0 != "?" && $0 != "#" }),
             route: self.route,
             status: self.status,
             bytes: self.bytes,

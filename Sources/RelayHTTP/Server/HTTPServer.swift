@@ -2,6 +2,7 @@ import NIOCore
 import NIOExtras
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 package import RelayCore
 
 /// Accepts connections until it is told to drain.
@@ -12,6 +13,8 @@ package final class HTTPServer: Sendable {
     private let router: Router
     private let pages: ReplayPages
     private let clientPort: Port
+    /// Its clients count among those of the port beside it.
+    private let tlsPort: Port
     private let adminPort: Port
     /// Ends with the first port that is closed.
     private let listening = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
@@ -24,6 +27,14 @@ package final class HTTPServer: Sendable {
         /// WebSockets or not.
         let allConnections: ClientCounter
         let quiescing: ServerQuiescingHelper
+        /// Where it speaks TLS.
+        var certificate: ServerCertificate?
+    }
+
+    /// What was opened.
+    package struct Opened: Sendable {
+        package var http: Int?
+        package var https: Int?
     }
 
     /// Connections that wait to be accepted; beyond it the kernel holds them back.
@@ -68,6 +79,13 @@ package final class HTTPServer: Sendable {
             allConnections: ClientCounter(limit: options.maximumConnections),
             quiescing: ServerQuiescingHelper(group: fanOut.group)
         )
+        self.tlsPort = Port(
+            router: router.overTLS,
+            connections: self.clientPort.connections,
+            allConnections: self.clientPort.allConnections,
+            quiescing: ServerQuiescingHelper(group: fanOut.group),
+            certificate: options.https?.certificate
+        )
         self.adminPort = Port(
             router: router.forOperators,
             connections: ClientCounter(limit: Self.maximumAdminConnections),
@@ -86,19 +104,32 @@ package final class HTTPServer: Sendable {
         return try await self.listen(self.adminPort, host: host, port: port, settings: settings).localAddress?.port
     }
 
-    /// Opens the port.
-    /// - Returns: the port that was opened.
+    /// Opens the clients' ports: of HTTP, of HTTPS, or both.
     /// - Throws: `CannotListen`.
-    package func start() async throws -> Int {
-        let (host, port) = (self.options.host, self.options.port)
-        let settings = "HttpHost and HttpPort"
-        let channel = try await self.listen(self.clientPort, host: host, port: port, settings: settings)
-        let second = TimeAmount.seconds(1)
-        let expiry = channel.eventLoop.scheduleRepeatedTask(initialDelay: second, delay: second) { [pages] _ in
-            pages.expire(at: .now())
+    package func start() async throws -> Opened {
+        let host = self.options.host
+        var opened = Opened()
+        var channels: [any Channel] = []
+        if let https = self.options.https {
+            let settings = "HttpHost and HttpsPort"
+            let channel = try await self.listen(self.tlsPort, host: host, port: https.port, settings: settings)
+            opened.https = channel.localAddress?.port
+            channels.append(channel)
         }
-        channel.closeFuture.whenComplete { _ in expiry.cancel() }
-        return channel.localAddress?.port ?? port
+        if let port = self.options.port {
+            let settings = "HttpHost and HttpPort"
+            let channel = try await self.listen(self.clientPort, host: host, port: port, settings: settings)
+            opened.http = channel.localAddress?.port
+            channels.append(channel)
+        }
+        if let first = channels.first {
+            let second = TimeAmount.seconds(1)
+            let expiry = first.eventLoop.scheduleRepeatedTask(initialDelay: second, delay: second) { [pages] _ in
+                pages.expire(at: .now())
+            }
+            first.closeFuture.whenComplete { _ in expiry.cancel() }
+        }
+        return opened
     }
 
     private func listen(_ served: Port, host: String, port: Int, settings: String) async throws -> any Channel {
@@ -146,7 +177,10 @@ package final class HTTPServer: Sendable {
     package func drain() async {
         self.router.draining.begin()
         let patience = self.drainWindow + SubscriberHandler.closeTimeout + .seconds(1)
-        await self.close(self.clientPort, within: patience)
+        await withTaskGroup { group in
+            if self.options.port != nil { group.addTask { await self.close(self.clientPort, within: patience) } }
+            if self.options.https != nil { group.addTask { await self.close(self.tlsPort, within: patience) } }
+        }
         if self.options.admin != nil { await self.close(self.adminPort, within: .seconds(1)) }
     }
 
@@ -176,13 +210,16 @@ package final class HTTPServer: Sendable {
         let hub = self.fanOut.hub(of: channel.eventLoop)
         let handler = HTTPConnectionHandler(
             respond: { router.decide(on: $0, from: address, at: .now, head: hub.head) },
-            makeSubscriber: { self.makeSubscriber($0, on: channel.eventLoop) },
+            makeSubscriber: { self.makeSubscriber($0, on: channel.eventLoop, isEncrypted: port.certificate != nil) },
             abandon: { subscription in router.left(subscription) },
             report: { router.tell($0, from: address) },
             whenOver: { port.connections.leave() },
             http: http
         )
         do {
+            if let certificate = port.certificate {
+                try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: certificate.context))
+            }
             try channel.pipeline.syncOperations.addHandlers(http.inOrder + [handler])
         } catch {
             // It is closed already.
@@ -202,10 +239,15 @@ package final class HTTPServer: Sendable {
         try options.setOption(.maxMessagesPerRead, value: 1)
     }
 
-    private func makeSubscriber(_ subscription: Subscription, on eventLoop: any EventLoop) -> SubscriberHandler {
+    private func makeSubscriber(
+        _ subscription: Subscription,
+        on eventLoop: any EventLoop,
+        isEncrypted: Bool
+    ) -> SubscriberHandler {
         let router = self.router
         return SubscriberHandler(
             subscription: subscription,
+            isEncrypted: isEncrypted,
             hub: self.fanOut.hub(of: eventLoop),
             pages: self.pages,
             observer: router.observer,
@@ -221,6 +263,8 @@ extension Router {
         switch report {
         case .refused(let problem):
             self.observe(problem)
+        case .handshakeFailed(let reason):
+            self.observer.observe(.requestRefused(.handshake, status: 0, reason: reason))
         case .answered(let exchange):
             let address = self.options.trustedProxies.caller(of: exchange.headers, from: peer).address
             self.observer.observe(.requestAnswered(exchange.request(from: "\(address)", end: .now())))

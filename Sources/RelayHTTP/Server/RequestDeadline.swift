@@ -12,6 +12,9 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
     package typealias OutboundOut = HTTPServerResponsePart
 
     private let limit: TimeAmount
+    /// How long the answer may take to leave.
+    private static let closeTimeout: TimeAmount = .seconds(2)
+
     private var deadline: Scheduled<Void>?
     /// Requests that have come in full and are not answered. What follows them is not read, and so can't be late.
     private var unanswered = 0
@@ -84,5 +87,8 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
         context.write(self.wrapOutboundOut(.head(head)), promise: nil)
         context.write(self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
         context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: hasLeft)
+        // It may never leave: before a TLS handshake is over, or to a peer that reads nothing.
+        let channel = context.channel
+        context.eventLoop.scheduleTask(in: Self.closeTimeout) { channel.close(promise: nil) }
     }
 }

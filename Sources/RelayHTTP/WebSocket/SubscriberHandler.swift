@@ -41,6 +41,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var channel: (any Channel)?
     private var socket: DirectSocket?
+    private let isEncrypted: Bool
     /// Something was written by way of the channel since it was last seen to have nothing pending.
     private var mayHavePending = true
     private var pingsUnanswered = 0
@@ -61,10 +62,12 @@ package final class SubscriberHandler: ChannelInboundHandler {
 
     /// - Parameters:
     ///   - expiry: of the token that let it in.
+    ///   - isEncrypted: something between this handler and the socket changes the bytes.
     ///   - drainWindow: over which all connections are closed when the server shuts down.
     ///   - whenClosed: called once, when the connection is over.
     package init(
         subscription: Subscription,
+        isEncrypted: Bool = false,
         hub: LoopHub,
         pages: ReplayPages,
         observer: any Observer,
@@ -74,6 +77,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
     ) {
         self.channelName = subscription.channel
         self.kind = subscription.kind
+        self.isEncrypted = isEncrypted
         self.hub = hub
         self.pages = pages
         self.observer = observer
@@ -90,7 +94,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         self.channel = context.channel
-        self.socket = DirectSocket(context.pipeline.syncOperations)
+        if !self.isEncrypted { self.socket = DirectSocket(context.pipeline.syncOperations) }
         self.pingRound = self.hub.currentPingRound
         self.hub.add(self)
         self.start = .now

@@ -7,7 +7,7 @@ struct ConfigurationErrorTests {
     @Test func `a wrong value on the command line is named with its flag`() throws {
         #expect(
             try configurationProblems(["--port", "abc"]) == [
-                "HttpPort must be a whole number from 0 to 65535, but is 'abc' on the command line (--port)."
+                "HttpPort must be a whole number from 0 to 65535, or off, but is 'abc' on the command line (--port)."
             ]
         )
     }
@@ -45,7 +45,7 @@ struct ConfigurationErrorTests {
             try configurationProblems(files: [etcFile: text]) == [
                 "HttpHost must be an address or host name to listen on, without a port, such as 0.0.0.0, :: or "
                     + "localhost, but is ['a'] in /etc/pg_eventrelay.toml, line 3.",
-                "HttpPort must be a whole number from 0 to 65535, but is 77.5 in /etc/pg_eventrelay.toml, line 6.",
+                "HttpPort must be a whole number from 0 to 65535, or off, but is 77.5 in /etc/pg_eventrelay.toml, line 6.",
                 "UrlBase must be an http, https, ws or wss URL such as https://events.example.com, or empty, "
                     + "but is example in /etc/pg_eventrelay.toml, line 7. TOML wants text in quotes.",
             ]

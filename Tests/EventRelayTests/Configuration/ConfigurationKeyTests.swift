@@ -42,8 +42,7 @@ struct ConfigurationKeyTests {
     @Test func `only keys without effect have a reason to be ignored`() {
         #expect(
             ConfigurationKey.all.filter { $0.reasonIgnored != nil }.map(\.name) == [
-                "HttpsPort", "TlsServerCertificateFile", "TlsServerPrivateKeyFile", "DbPoolMaxConns",
-                "DbPoolMaxConnLifeTime",
+                "DbPoolMaxConns", "DbPoolMaxConnLifeTime",
             ]
         )
     }

@@ -47,13 +47,7 @@ struct ConfigurationLoaderTests {
         #expect(configuration == expected)
 
         #expect(origin.file == "/config/pg_eventserv.toml")
-        #expect(
-            origin.ignoredKeys.map(\.key) == [
-                "HttpsPort", "TlsServerCertificateFile", "TlsServerPrivateKeyFile", "DbPoolMaxConns",
-                "DbPoolMaxConnLifeTime",
-            ]
-        )
-        #expect(origin.ignoredKeys.first?.reason.contains("TLS is not served") == true)
+        #expect(origin.ignoredKeys.map(\.key) == ["DbPoolMaxConns", "DbPoolMaxConnLifeTime"])
         #expect(origin.ignoredKeys.last?.reason.contains("there is no pool") == true)
     }
 

@@ -1,0 +1,111 @@
+package import NIOSSL
+package import RelayCore
+import Synchronization
+
+/// The certificate chain and the private key that HTTPS is served with, and what follows from them for a connection.
+///
+/// They are read again by `reload`: connections that are made afterwards get the new ones, those that are there keep
+/// theirs.
+package final class ServerCertificate: Sendable {
+    private let chainFile: String
+    private let keyFile: String
+    private let current: Mutex<NIOSSLContext>
+    private let validUntil: Mutex<Timestamp>
+
+    /// - Parameters:
+    ///   - chainFile: PEM, the server's own certificate first.
+    ///   - keyFile: PEM, without a passphrase.
+    /// - Throws: `CertificateUnusable`, where one of them can't be used, or they don't belong together.
+    package init(chainFile: String, keyFile: String) throws(CertificateUnusable) {
+        self.chainFile = chainFile
+        self.keyFile = keyFile
+        let (context, validUntil) = try Self.load(chainFile, keyFile)
+        self.current = Mutex(context)
+        self.validUntil = Mutex(validUntil)
+    }
+
+    /// For the next connection.
+    package var context: NIOSSLContext { self.current.withLock { $0 } }
+
+    /// When the server's own certificate ends.
+    package var expires: Timestamp { self.validUntil.withLock { $0 } }
+
+    /// What it is read from: when one of these changes, `reload` is due.
+    package var files: [String] { [self.chainFile, self.keyFile] }
+
+    /// Reads both files again.
+    /// - Throws: `CertificateUnusable`; what was there before stays then.
+    package func reload() throws(CertificateUnusable) {
+        let (context, validUntil) = try Self.load(self.chainFile, self.keyFile)
+        self.current.withLock { $0 = context }
+        self.validUntil.withLock { $0 = validUntil }
+    }
+
+    private static func load(
+        _ chainFile: String,
+        _ keyFile: String
+    ) throws(CertificateUnusable) -> (NIOSSLContext, Timestamp) {
+        let chain: [NIOSSLCertificate]
+        do {
+            chain = try NIOSSLCertificate.fromPEMFile(chainFile)
+        } catch {
+            throw CertificateUnusable(setting: "TlsServerCertificateFile", path: chainFile, reason: .unreadable(error))
+        }
+        guard let own = chain.first else {
+            throw CertificateUnusable(setting: "TlsServerCertificateFile", path: chainFile, reason: .empty)
+        }
+        let key: NIOSSLPrivateKey
+        do {
+            // Without the callback the library would ask for a passphrase at the terminal.
+            key = try NIOSSLPrivateKey(file: keyFile, format: .pem) { (_: NIOSSLPassphraseSetter<[UInt8]>) in
+                throw PassphraseNeeded()
+            }
+        } catch {
+            throw CertificateUnusable(setting: "TlsServerPrivateKeyFile", path: keyFile, reason: .unreadable(error))
+        }
+        do {
+            let context = try NIOSSLContext(configuration: Self.configuration(chain, key))
+            return (context, Timestamp(microseconds: Int64(own.notValidAfter) * 1_000_000))
+        } catch {
+            throw CertificateUnusable(setting: "TlsServerPrivateKeyFile", path: keyFile, reason: .mismatch(error))
+        }
+    }
+
+    private static func configuration(_ chain: [NIOSSLCertificate], _ key: NIOSSLPrivateKey) -> TLSConfiguration {
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: chain.map { .certificate($0) },
+            privateKey: .privateKey(key)
+        )
+        // RFC 8996.
+        configuration.minimumTLSVersion = .tlsv12
+        configuration.applicationProtocols = ["http/1.1"]
+        return configuration
+    }
+
+    private struct PassphraseNeeded: Error {}
+}
+
+/// HTTPS can't be served with these files.
+package struct CertificateUnusable: Error, CustomStringConvertible {
+    package enum Reason: Sendable {
+        case unreadable(any Error)
+        case empty
+        case mismatch(any Error)
+    }
+
+    package let setting: String
+    package let path: String
+    package let reason: Reason
+
+    package var description: String {
+        let what = "\(self.setting) '\(self.path)' can't be used"
+        return switch self.reason {
+        case .unreadable(let error):
+            "\(what): it has to be a PEM file that may be read, and a key one without a passphrase (\(error))"
+        case .empty:
+            "\(what): there is no certificate in it. Put the server's own first, then those that lead to its authority"
+        case .mismatch(let error):
+            "\(what): it does not belong to the first certificate of TlsServerCertificateFile (\(error))"
+        }
+    }
+}
