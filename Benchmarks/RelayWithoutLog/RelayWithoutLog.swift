@@ -26,6 +26,7 @@ struct RelayWithoutLog {
         let observer = LogObserver(logger: Logger(label: "RelayWithoutLog"))
         let source = PostgresListener(connectionString: String(cString: databaseURL))
         let fanOut = FanOut(head: log.identity.last, observer: observer)
+        let executor = ThreadExecutor()
         let relay = Relay(
             log: log,
             source: source,
@@ -35,7 +36,7 @@ struct RelayWithoutLog {
             serverClock: clock,
             clock: ContinuousClock(),
             // As that of a log that writes: a thread of its own.
-            executor: ThreadExecutor()
+            executor: executor
         )
         let options = HTTPOptions(
             host: "127.0.0.1",
@@ -55,7 +56,7 @@ struct RelayWithoutLog {
         fflush(nil)
         try await withThrowingTaskGroup { group in
             group.addTask { await source.run() }
-            group.addTask { try await relay.run() }
+            group.addTask(executorPreference: executor) { try await relay.run() }
             group.addTask { await server.untilClosed() }
             try await group.waitForAll()
         }

@@ -197,7 +197,8 @@ private struct PipelineService: Service, CustomStringConvertible {
         try await self.relay.restoreChannels()
         try await withThrowingTaskGroup { group in
             group.addTask { await cancelWhenGracefulShutdown { await self.source.run() } }
-            group.addTask { try await self.relay.run() }
+            // On the thread where it works, so that each report wakes that thread and no other.
+            group.addTask(executorPreference: self.log.writerExecutor) { try await self.relay.run() }
             do {
                 try await group.waitForAll()
             } catch {

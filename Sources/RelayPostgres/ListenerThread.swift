@@ -24,6 +24,9 @@ struct ListenerThread: ~Copyable {
     private var verification: Int?
     /// The relay's queue is full: the socket is left alone, so that PostgreSQL keeps what follows.
     private var isPaused = false
+    private var pace = ReadPace()
+    /// Until when the socket is left alone, so that several notifications are read at once.
+    private var gathersUntil: ContinuousClock.Instant?
 
     init(
         connectionString: String,
@@ -160,6 +163,10 @@ struct ListenerThread: ~Copyable {
     // MARK: - Connected
 
     private mutating func waitConnected() {
+        if let gathersUntil = self.gathersUntil.take(), !self.isPaused {
+            // A wake-up can wait for as long as a notification.
+            sleepThread(until: gathersUntil)
+        }
         do {
             var events = self.isPaused ? 0 : POLLIN
             if try self.connection?.flush() == true { events |= POLLOUT }
@@ -215,15 +222,18 @@ struct ListenerThread: ~Copyable {
     }
 
     private mutating func reportArrived() throws(PostgresError) {
+        var count = 0
         while let arrived = self.connection?.arrived(upTo: .standard, heartbeatChannel: self.heartbeatChannel),
             !arrived.isEmpty
         {
             if !arrived.notifications.isEmpty { try self.report(arrived.notifications) }
+            count += arrived.notifications.count
             let server = arrived.heartbeats.isEmpty ? "" : self.connection?.server ?? ""
             for (number, sender) in arrived.heartbeats {
                 self.perform(self.machine.heartbeatHeard(number, from: sender, server: server, at: .now))
             }
         }
+        self.gathersUntil = self.pace.read(count, at: .now)
     }
 
     private mutating func report(_ notifications: [Notification]) throws(PostgresError) {
@@ -266,6 +276,13 @@ struct ListenerThread: ~Copyable {
         if wokenUp { self.wakeUp.reset() }
         return (descriptors[1].revents != 0, wokenUp)
     }
+}
+
+/// Whatever happens meanwhile; for moments only.
+private func sleepThread(until deadline: ContinuousClock.Instant) {
+    let nanoseconds = max(0, (deadline - .now) / .nanoseconds(1))
+    var time = timespec(tv_sec: 0, tv_nsec: min(999_999_999, Int(nanoseconds)))
+    nanosleep(&time, nil)
 }
 
 /// For `poll`. Rounded up, so that a loop doesn't spin through the last millisecond.

@@ -74,7 +74,7 @@ package final class RingLog: EventLog {
     }
 
     /// Where appends run; who runs there too appends without a change of thread.
-    package var writerExecutor: any SerialExecutor { self.writer.executor }
+    package var writerExecutor: any SerialExecutor & TaskExecutor { self.writer.executor }
 
     package var figures: LogFigures { self.lastFigures.withLock { $0 } }
 

@@ -1,10 +1,14 @@
 import Glibc
 
-/// A serial executor with a thread of its own, for libraries that block: nothing that runs here can hold up an event
-/// loop or the shared pool.
+/// An executor with a thread of its own, for libraries that block: nothing that runs here can hold up an event loop or
+/// the shared pool.
 ///
 /// Jobs run in the order of their submission. The thread ends when the executor is released and its jobs are done.
-package final class ThreadExecutor: SerialExecutor {
+///
+/// It is a task executor, too, for a task that waits often for other threads: a continuation is resumed where its task
+/// prefers to run. For a task without a preference that is the shared pool, also where the continuation was awaited by
+/// an actor of this executor, and only from there it comes back here: two threads are woken instead of one.
+package final class ThreadExecutor: SerialExecutor, TaskExecutor {
     private let jobs: JobQueue
 
     package init() {
@@ -19,8 +23,9 @@ package final class ThreadExecutor: SerialExecutor {
 
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        let executor = self.asUnownedSerialExecutor()
-        self.jobs.append { job.runSynchronously(on: executor) }
+        let serial = self.asUnownedSerialExecutor()
+        let task = self.asUnownedTaskExecutor()
+        self.jobs.append { job.runSynchronously(isolatedTo: serial, taskExecutor: task) }
     }
 }
 
