@@ -62,6 +62,10 @@ check_requirements() {
         need "Chromium" chromium command -v chromium
         need "chromedriver" chromium-driver command -v chromedriver
         need "systemd-analyze and systemd" systemd test -x /lib/systemd/systemd
+        need "ip and ss" iproute2 command -v ip
+        need "pgrep" procps command -v pgrep
+        need "curl" curl command -v curl
+        need "openssl" openssl command -v openssl
         need "shellcheck" shellcheck command -v shellcheck
         need "man" man-db command -v man
         need "dpkg-shlibdeps" dpkg-dev command -v dpkg-shlibdeps

@@ -64,8 +64,8 @@ package final class MetricsPage: MetricsExposition {
         self.maximumDescriptors = process("max_fds")
         self.startTime = process("start_time_seconds")
         own("build_info", [("version", version)]).set(1)
-        if let boot = ProcessFigures.bootTime(), let process = ProcessFigures.read() {
-            self.startTime.set(boot + process.startSeconds)
+        if let process = ProcessFigures.read() {
+            self.startTime.set(ProcessFigures.bootTime() + process.startSeconds)
         }
     }
 

@@ -35,12 +35,17 @@ struct ProcessFigures: Equatable {
         }
     }
 
-    /// When the system started, in seconds since 1970.
-    static func bootTime() -> Double? {
-        readFile("/proc/stat")?.split(separator: "\n").first { $0.hasPrefix("btime ") }.flatMap {
-            Double($0.dropFirst("btime ".count))
-        }
+    /// When the system started, in seconds since 1970, by its clocks: /proc/stat, which says it too, may be hidden from a
+    /// service (`ProcSubset=pid`).
+    static func bootTime() -> Double {
+        seconds(of: CLOCK_REALTIME) - seconds(of: CLOCK_BOOTTIME)
     }
+}
+
+private func seconds(of clock: clockid_t) -> Double {
+    var time = timespec()
+    clock_gettime(clock, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
 /// A file of /proc: short, and there in one read.
@@ -48,8 +53,7 @@ private func readFile(_ path: String) -> String? {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
-    // The interrupts of /proc/stat are a long line on a large machine.
-    var bytes = [UInt8](repeating: 0, count: 256 << 10)
+    var bytes = [UInt8](repeating: 0, count: 4 << 10)
     var count = 0
     while count < bytes.count {
         let taken = bytes.withUnsafeMutableBytes {

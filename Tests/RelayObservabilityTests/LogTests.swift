@@ -37,7 +37,7 @@ struct ProcessFiguresTests {
     @Test func `the kernel tells of this process`() throws {
         let figures = try #require(ProcessFigures.read())
         #expect(figures.residentBytes > 1_048_576)
-        #expect(try #require(ProcessFigures.bootTime()) + figures.startSeconds > 1_600_000_000)
+        #expect(ProcessFigures.bootTime() + figures.startSeconds > 1_600_000_000)
     }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import RelayCore
 import RelayObservability
 import Testing
 
@@ -33,6 +34,11 @@ struct MetricsDocumentsTests {
             [metric.name, metric.kind.name, metric.labels.map { "`\($0)`" }.joined(separator: " "), metric.help]
         }
         #expect(rows == all)
+    }
+
+    @Test func `each cause of a refusal is explained`() throws {
+        let text = try Self.text("metrics.md")
+        for cause in RefusalCause.allCases { #expect(text.contains("`\(cause.rawValue)`"), "\(cause)") }
     }
 
     @Test func `names and units are as Prometheus has them`() {

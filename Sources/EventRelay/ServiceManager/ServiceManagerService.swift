@@ -9,6 +9,9 @@ struct ServiceManagerService: Service, CustomStringConvertible {
     /// Between two looks at the status.
     static let statusInterval = Duration.seconds(5)
 
+    /// So at least five sixths of the time are left for a disk that hangs.
+    private static let signsInTimeout = 6
+
     let description = "service manager"
     let manager: ServiceManager
     let clock: any Clock<Duration>
@@ -29,13 +32,14 @@ struct ServiceManagerService: Service, CustomStringConvertible {
         }
     }
 
-    /// At half of the time after which the manager loses patience, as sd_watchdog_enabled(3) advises.
+    /// More often than at half of the time after which the manager loses patience, as sd_watchdog_enabled(3) advises: a
+    /// stall that begins just before a sign would else be given only half of that time.
     private func giveSignsOfLife() async {
         guard let timeout = self.manager.watchdogTimeout else { return }
         while !Task.isCancelled {
             await self.answer()
             await self.manager.isAlive()
-            try? await self.clock.sleep(for: timeout / 2)
+            try? await self.clock.sleep(for: timeout / Self.signsInTimeout)
         }
     }
 

@@ -39,12 +39,12 @@ struct ServiceManagerServiceTests {
     }
 
     @Test
-    func `a sign of life is given at once and at each half of the manager's patience`() async throws {
+    func `a sign of life is given at once and at each sixth of the manager's patience`() async throws {
         try await self.whileRunning {
             try await self.receiver.next("WATCHDOG=1")
             for _ in 0..<3 {
                 try await self.clock.whenSleeping(2)
-                self.clock.advance(by: .seconds(15))
+                self.clock.advance(by: .seconds(5))
                 try await self.receiver.next("WATCHDOG=1")
             }
         }
@@ -56,7 +56,7 @@ struct ServiceManagerServiceTests {
             try await self.receiver.next("WATCHDOG=1")
             try await self.clock.whenSleeping(2)
             self.isStuck.change { $0 = true }
-            self.clock.advance(by: .seconds(15))
+            self.clock.advance(by: .seconds(5))
             try await self.asked.when { $0 == 2 }
             // The status goes on to be told, and shows that no sign of life came before it.
             try await self.clock.whenSleeping(1)
