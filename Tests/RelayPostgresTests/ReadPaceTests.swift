@@ -1,6 +1,5 @@
-import Testing
-
 import RelayPostgres
+import Testing
 
 @Suite struct ReadPaceTests {
     /// Reads at a steady pace, each bringing the same; whether the last of them made the next one wait.

@@ -57,7 +57,8 @@ struct ListenHandler {
         let seat = try self.router.clients.take(for: address, subject: bearer?.subject)
         let (relay, identity) = (self.router.relay, self.router.log.identity)
         if start.isKnown(to: head), relay.admitAtOnce(channel, head: head) {
-            return .answer(.upgrade(start.subscription(to: channel, bearer, identity: identity, last: head, seat: seat)))
+            let subscription = start.subscription(to: channel, bearer, identity: identity, last: head, seat: seat)
+            return .answer(.upgrade(subscription))
         }
         return .work {
             do {
@@ -117,7 +118,13 @@ enum StartParameter: Equatable {
         last: EventID,
         seat: ClientSeat
     ) -> Subscription {
-        var subscription = Subscription(channel: channel, kind: .enveloped, resumePoint: nil, seat: seat, bearer: bearer)
+        var subscription = Subscription(
+            channel: channel,
+            kind: .enveloped,
+            resumePoint: nil,
+            seat: seat,
+            bearer: bearer
+        )
         switch self {
         case .raw:
             subscription.kind = .raw

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import RelayTestSupport
 import Testing
@@ -37,9 +38,8 @@ struct ServiceManagerTests {
         #expect(lines.count == 2 && lines[0] == "RELOADING=1")
         // The same clock as the manager's, which tells by it whether READY=1 is an answer to its own signal.
         let microseconds = try #require(Int64(lines[1].trimmingPrefix("MONOTONIC_USEC=")))
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        #expect((0...60).contains(Int64(now.tv_sec) - microseconds / 1_000_000))
+        let now = Int64(ProcessInfo.processInfo.systemUptime)
+        #expect((0...60).contains(now - microseconds / 1_000_000))
         #expect(try await receiver.messages.next() == "STOPPING=1\nSTATUS=closing connections")
         #expect(self.failures.value.isEmpty)
     }
