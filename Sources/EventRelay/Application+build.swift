@@ -18,6 +18,8 @@ enum Application {
         // A peer that is gone, and a file at its size limit, are errors of the call and no reason to die.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
+        // Nor is one that asks for a reload, before there is anything to read again.
+        signal(SIGHUP, SIG_IGN)
         let logger = self.makeLogger(debug: configuration.debug)
         let serviceManager = ServiceManager(failed: { reason in
             logger.warning("the service manager can't be told how things go", metadata: ["reason": "\(reason)"])
@@ -25,6 +27,7 @@ enum Application {
 
         guard PostgresListener.understands(configuration.dbConnection) else { throw InvalidDbConnection() }
         let assets = try ViewerAssets.load(folder: configuration.assetsPath)
+        let stamps = FileStamps(of: configuration)
         let tokens = try await Tokens.verifier(configuration)
         let certificate = try TLS.certificate(configuration)
 
@@ -88,7 +91,7 @@ enum Application {
             status: { relay.status.line }
         )
         let reloading = ReloadService(
-            reloadables: self.reloadables(certificate, tokens),
+            reloadables: self.reloadables(certificate, tokens, stamps),
             serviceManager: serviceManager,
             clock: ContinuousClock(),
             logger: logger
@@ -124,21 +127,49 @@ enum Application {
         }
     }
 
-    private static func reloadables(_ certificate: ServerCertificate?, _ tokens: JWTVerifier?) -> [Reloadable] {
+    /// Of all files that are read again, before they are read first: a change in between is seen too.
+    private struct FileStamps {
+        let certificate: [FileStamp?]
+        let tokens: [FileStamp?]
+
+        init(of configuration: RelayConfiguration) {
+            self.certificate = FileStamp.all(
+                of: [configuration.tlsServerCertificateFile, configuration.tlsServerPrivateKeyFile]
+            )
+            self.tokens = FileStamp.all(
+                of: [configuration.tokenKeyFile, configuration.tokenJwksFile].compactMap(\.self)
+            )
+        }
+    }
+
+    private static func reloadables(
+        _ certificate: ServerCertificate?,
+        _ tokens: JWTVerifier?,
+        _ stamps: FileStamps
+    ) -> [Reloadable] {
         var reloadables: [Reloadable] = []
         if let certificate {
             let reload = { @Sendable in
                 try certificate.reload()
                 return "it expires at \(certificate.expires)"
             }
-            reloadables.append(Reloadable(name: "certificate", files: certificate.files, reload: reload))
+            reloadables.append(
+                Reloadable(
+                    name: "certificate",
+                    files: certificate.files,
+                    stamps: stamps.certificate,
+                    reload: reload
+                )
+            )
         }
         if let tokens, !tokens.files.isEmpty {
             let reload = { @Sendable in
                 try await tokens.reload()
                 return tokens.summary
             }
-            reloadables.append(Reloadable(name: "keys of tokens", files: tokens.files, reload: reload))
+            reloadables.append(
+                Reloadable(name: "keys of tokens", files: tokens.files, stamps: stamps.tokens, reload: reload)
+            )
         }
         return reloadables
     }

@@ -14,7 +14,7 @@ struct CORSTests {
         let patterns = try entries.map { try #require(OriginPattern($0), "\($0)") }
         let head = self.head(HTTPHeaders(origins.map { ("Origin", $0) }))
         let cors = CORS(origins: patterns)
-        let allows = cors.allows(head, own: OwnOrigins(configured: nil, hosts: []))
+        let allows = cors.allows(head, own: OwnOrigins(configured: nil, hosts: [], scheme: nil))
         var headers = HTTPHeaders()
         cors.apply(to: &headers, of: head)
         // Reading an answer and opening a WebSocket are decided alike.
@@ -121,7 +121,7 @@ struct CORSTests {
         isTrusted: Bool
     ) throws {
         let cors = CORS(origins: try entries.map { try #require(OriginPattern($0)) })
-        let own = OwnOrigins(configured: Origin("https://relay.example"), hosts: [])
+        let own = OwnOrigins(configured: Origin("https://relay.example"), hosts: [], scheme: nil)
         #expect(cors.trusts(self.head(["Origin": origin]), own: own) == isTrusted)
         #expect(cors.trusts(self.head([:]), own: own))
     }

@@ -8,9 +8,10 @@ struct OwnOriginsTests {
         _ origin: String,
         _ headers: HTTPHeaders,
         urlBase: String = "",
-        behindProxy: Bool = false
+        behindProxy: Bool = false,
+        scheme: String = "http"
     ) throws -> Bool {
-        let options = HTTPOptions(
+        var options = HTTPOptions(
             host: "",
             port: 0,
             urlBase: urlBase,
@@ -22,6 +23,7 @@ struct OwnOriginsTests {
             hasOwnAssets: false,
             version: ""
         )
+        options.scheme = scheme
         let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/", headers: headers)
         let caller = Caller(address: ClientAddress(nil), isBehindTrustedProxy: behindProxy)
         return options.ownOrigins(head, of: caller).contain(try #require(Origin(origin)))
@@ -70,5 +72,12 @@ struct OwnOriginsTests {
         ] {
             #expect(try !self.isOwn(origin, headers, urlBase: urlBase, behindProxy: true))
         }
+    }
+
+    @Test func `over TLS a page that came without it is none of the relay's own`() throws {
+        let headers: HTTPHeaders = ["Host": "relay.example:7701"]
+        #expect(try self.isOwn("https://relay.example:7701", headers, scheme: "https"))
+        #expect(try !self.isOwn("http://relay.example:7701", headers, scheme: "https"))
+        #expect(try self.isOwn("https://relay.example:7701", headers))
     }
 }

@@ -4,6 +4,8 @@ struct Reloadable: Sendable {
     let name: String
     /// When one of them changes, it is read again.
     let files: [String]
+    /// Of the files, taken before they were read first.
+    let stamps: [FileStamp?]
     /// - Returns: what there is to say of what was read.
     /// - Throws: why it can't be used. What was read before stays then.
     let reload: @Sendable () async throws -> String

@@ -14,6 +14,7 @@ final class ServiceManager: Sendable {
     private let socket: NotificationSocket?
     private let failed: @Sendable (String) -> Void
     private let hasFailed = Mutex(false)
+    private let isReady = Mutex(false)
 
     /// It ends the program when it hears no sign of life for so long; nil if it doesn't.
     let watchdogTimeout: Duration?
@@ -48,11 +49,21 @@ final class ServiceManager: Sendable {
     /// Whether somebody is told anything.
     var isThere: Bool { self.socket != nil }
 
-    /// The program serves, or has read its settings again.
-    func ready() async { await self.tell("READY=1") }
+    /// The program serves.
+    func ready() async {
+        self.isReady.withLock { $0 = true }
+        await self.tell("READY=1")
+    }
 
-    /// The settings are being read again; `ready` says when that is over.
+    /// What it was told to read again is read.
+    func reloaded() async {
+        if self.isReady.withLock({ $0 }) { await self.tell("READY=1") }
+    }
+
+    /// The program is told to read something again; `reloaded` says when that is over. Nothing is said of it before the
+    /// program serves: it would look as if it did.
     func reloading() async {
+        guard self.isReady.withLock({ $0 }) else { return }
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         let microseconds = Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000

@@ -6,9 +6,12 @@ struct OwnOrigins {
     let configured: Origin?
     /// The hosts that the request was sent to, as it says, and as a trusted proxy says.
     let hosts: [Authority]
+    /// What pages of these hosts have to be served by; nil where a proxy may have ended TLS, which is not known here.
+    let scheme: String?
 
     func contain(_ origin: Origin) -> Bool {
         if let configured { return origin == configured }
+        if let scheme, origin.scheme != scheme { return false }
         return self.hosts.contains { origin.isAt($0) }
     }
 }
@@ -18,7 +21,11 @@ extension HTTPOptions {
     func ownOrigins(_ head: HTTPRequestHead, of caller: Caller) -> OwnOrigins {
         let host = head.headers.first(name: "Host").flatMap { Authority($0) }
         let forwarded = caller.isBehindTrustedProxy ? Self.authority(ofURL: self.base(of: head)) : nil
-        return OwnOrigins(configured: self.configuredOrigin, hosts: [host, forwarded].compactMap(\.self))
+        return OwnOrigins(
+            configured: self.configuredOrigin,
+            hosts: [host, forwarded].compactMap(\.self),
+            scheme: self.scheme == "https" ? self.scheme : nil
+        )
     }
 
     /// The page's, also where `UrlBase` names its WebSockets.

@@ -11,7 +11,7 @@ struct Router: Sendable {
     let clients: ClientSeats
     let rates: ClientRates
     let cors: CORS
-    let access: ChannelAccess
+    private(set) var access: ChannelAccess
     private(set) var viewer: ViewerHandler
     /// Nil where there are none to show.
     let metrics: (any MetricsExposition)?
@@ -46,6 +46,7 @@ struct Router: Sendable {
     var overTLS: Router {
         var router = self
         router.options.scheme = "https"
+        router.access = ChannelAccess(options: router.options, cors: self.cors)
         router.viewer = ViewerHandler(assets: self.options.assets, options: router.options)
         return router
     }

@@ -250,11 +250,12 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         }
     }
 
-    /// In slices: each that leaves is a sign of life to the idle timeout, also where the whole takes minutes.
+    /// In slices: each that leaves is a sign of life to the idle timeout, also where the whole takes minutes. Each is
+    /// flushed by itself, since TLS makes one write of all that is flushed together.
     private static func write(_ body: ByteBuffer, _ hasLeft: EventLoopPromise<Void>, to channel: any Channel) {
         var rest = body
         while rest.readableBytes > Self.sliceBytes, let slice = rest.readSlice(length: Self.sliceBytes) {
-            channel.write(HTTPServerResponsePart.body(.byteBuffer(slice)), promise: nil)
+            channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(slice)), promise: nil)
         }
         channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(rest)), promise: hasLeft)
     }

@@ -2,7 +2,6 @@ import NIOCore
 import NIOExtras
 import NIOHTTP1
 import NIOPosix
-import NIOSSL
 package import RelayCore
 
 /// Accepts connections until it is told to drain.
@@ -176,7 +175,8 @@ package final class HTTPServer: Sendable {
     /// enough.
     package func drain() async {
         self.router.draining.begin()
-        let patience = self.drainWindow + SubscriberHandler.closeTimeout + .seconds(1)
+        let goodbye = self.options.https == nil ? TimeAmount.zero : ServerCertificate.goodbyeTimeout
+        let patience = self.drainWindow + SubscriberHandler.closeTimeout + goodbye + .seconds(1)
         await withTaskGroup { group in
             if self.options.port != nil { group.addTask { await self.close(self.clientPort, within: patience) } }
             if self.options.https != nil { group.addTask { await self.close(self.tlsPort, within: patience) } }
@@ -218,7 +218,7 @@ package final class HTTPServer: Sendable {
         )
         do {
             if let certificate = port.certificate {
-                try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: certificate.context))
+                try channel.pipeline.syncOperations.addHandler(certificate.makeHandler())
             }
             try channel.pipeline.syncOperations.addHandlers(http.inOrder + [handler])
         } catch {

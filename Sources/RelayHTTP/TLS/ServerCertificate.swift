@@ -1,3 +1,4 @@
+package import NIOCore
 package import NIOSSL
 package import RelayCore
 import Synchronization
@@ -7,10 +8,20 @@ import Synchronization
 /// They are read again by `reload`: connections that are made afterwards get the new ones, those that are there keep
 /// theirs.
 package final class ServerCertificate: Sendable {
+    /// How long a peer has to answer TLS's goodbye, after that of a WebSocket, before the connection is cut.
+    package static let goodbyeTimeout = TimeAmount.seconds(1)
+    /// What a connection keeps for what it sends next: two records. The largest burst that it has sent would otherwise
+    /// stay in memory, for each client.
+    private static let keptBytes = 32 << 10
+
     private let chainFile: String
     private let keyFile: String
-    private let current: Mutex<NIOSSLContext>
-    private let validUntil: Mutex<Timestamp>
+    private let current: Mutex<Loaded>
+
+    private struct Loaded {
+        let context: NIOSSLContext
+        let expires: Timestamp
+    }
 
     /// - Parameters:
     ///   - chainFile: PEM, the server's own certificate first.
@@ -19,16 +30,22 @@ package final class ServerCertificate: Sendable {
     package init(chainFile: String, keyFile: String) throws(CertificateUnusable) {
         self.chainFile = chainFile
         self.keyFile = keyFile
-        let (context, validUntil) = try Self.load(chainFile, keyFile)
-        self.current = Mutex(context)
-        self.validUntil = Mutex(validUntil)
+        self.current = Mutex(try Self.load(chainFile, keyFile))
     }
 
-    /// For the next connection.
-    package var context: NIOSSLContext { self.current.withLock { $0 } }
+    /// The first handler of the next connection.
+    package func makeHandler() -> NIOSSLServerHandler {
+        var configuration = NIOSSLHandler.Configuration()
+        configuration.maximumPreservedOutboundBufferCapacity = Self.keptBytes
+        return NIOSSLServerHandler(
+            context: self.current.withLock { $0.context },
+            customVerificationCallback: nil,
+            configuration: configuration
+        )
+    }
 
     /// When the server's own certificate ends.
-    package var expires: Timestamp { self.validUntil.withLock { $0 } }
+    package var expires: Timestamp { self.current.withLock { $0.expires } }
 
     /// What it is read from: when one of these changes, `reload` is due.
     package var files: [String] { [self.chainFile, self.keyFile] }
@@ -36,15 +53,11 @@ package final class ServerCertificate: Sendable {
     /// Reads both files again.
     /// - Throws: `CertificateUnusable`; what was there before stays then.
     package func reload() throws(CertificateUnusable) {
-        let (context, validUntil) = try Self.load(self.chainFile, self.keyFile)
-        self.current.withLock { $0 = context }
-        self.validUntil.withLock { $0 = validUntil }
+        let loaded = try Self.load(self.chainFile, self.keyFile)
+        self.current.withLock { $0 = loaded }
     }
 
-    private static func load(
-        _ chainFile: String,
-        _ keyFile: String
-    ) throws(CertificateUnusable) -> (NIOSSLContext, Timestamp) {
+    private static func load(_ chainFile: String, _ keyFile: String) throws(CertificateUnusable) -> Loaded {
         let chain: [NIOSSLCertificate]
         do {
             chain = try NIOSSLCertificate.fromPEMFile(chainFile)
@@ -65,7 +78,7 @@ package final class ServerCertificate: Sendable {
         }
         do {
             let context = try NIOSSLContext(configuration: Self.configuration(chain, key))
-            return (context, Timestamp(microseconds: Int64(own.notValidAfter) * 1_000_000))
+            return Loaded(context: context, expires: Timestamp(microseconds: Int64(own.notValidAfter) * 1_000_000))
         } catch {
             throw CertificateUnusable(setting: "TlsServerPrivateKeyFile", path: keyFile, reason: .mismatch(error))
         }
@@ -79,6 +92,7 @@ package final class ServerCertificate: Sendable {
         // RFC 8996.
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["http/1.1"]
+        configuration.shutdownTimeout = Self.goodbyeTimeout
         return configuration
     }
 
