@@ -120,8 +120,10 @@ enum Application {
                 logger: logger
             )
         )
+        // Before anything serves: who sees that it does may stop it.
+        let signals = await UnixSignalsSequence(trapping: [.sigterm, .sigint])
         try await withThrowingTaskGroup { group in
-            group.addTask { await obeySignals(services, logger) }
+            group.addTask { await obey(signals, services, logger) }
             try await services.run()
             group.cancelAll()
         }
@@ -182,9 +184,9 @@ enum Application {
     }
 
     /// The first SIGTERM or SIGINT drains, the second ends the process at once.
-    private static func obeySignals(_ services: ServiceGroup, _ logger: Logger) async {
+    private static func obey(_ signals: UnixSignalsSequence, _ services: ServiceGroup, _ logger: Logger) async {
         var isDraining = false
-        for await signal in await UnixSignalsSequence(trapping: [.sigterm, .sigint]) {
+        for await signal in signals {
             if isDraining { exit(128 + signal.rawValue) }
             isDraining = true
             logger.info("shutting down, a second signal ends at once", metadata: ["signal": "\(signal)"])
