@@ -91,6 +91,8 @@ package final class ServerCertificate: Sendable {
         )
         // RFC 8996.
         configuration.minimumTLSVersion = .tlsv12
+        // Of TLS 1.2 those that RFC 9325, section 4.2, recommends: forward secrecy, and nothing in CBC mode.
+        configuration.cipherSuites = "ECDHE+AESGCM:ECDHE+CHACHA20"
         configuration.applicationProtocols = ["http/1.1"]
         configuration.shutdownTimeout = Self.goodbyeTimeout
         return configuration

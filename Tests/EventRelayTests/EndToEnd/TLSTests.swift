@@ -100,7 +100,7 @@ struct TLSTests {
     }
 
     @Test
-    func `TLS below 1.2 is refused, 1.2 and 1.3 are spoken`() async throws {
+    func `TLS below 1.2 is refused, 1.2 and 1.3 are spoken, with modern ciphers`() async throws {
         let world = try await SecureWorld()
         for version in [TLSVersion.tlsv12, .tlsv13] {
             let context = try world.authority.clientContext(from: version, to: version)
@@ -113,8 +113,15 @@ struct TLSTests {
                 try await WebSocketTestClient.connect(port: world.port, "/listen/people", tls: context)
             }
         }
+        let handshake = "openssl s_client -connect 127.0.0.1:\(world.port) -tls1_2 < /dev/null"
+        for cipher in ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"] {
+            try await Shell.run("\(handshake) -cipher \(cipher)", in: world.folder)
+        }
         let refused = #"pg_eventrelay_requests_refused_total{cause="handshake"} 2"#
         #expect(try await world.curl("/metrics").contains(refused))
+        await #expect(throws: CommandFailed.self) {
+            try await Shell.run("\(handshake) -cipher ECDHE-ECDSA-AES256-SHA", in: world.folder)
+        }
     }
 
     @Test
