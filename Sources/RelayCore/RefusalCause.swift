@@ -23,9 +23,9 @@ package enum RefusalCause: String, Sendable, CaseIterable {
     case limitClients = "limit-clients"
     /// All connections that are no WebSockets, or all that there are descriptors for.
     case limitConnections = "limit-connections"
-    /// The WebSockets of one address.
+    /// The clients of one address.
     case limitAddress = "limit-address"
-    /// The WebSockets of one token's subject.
+    /// The clients of one token's subject.
     case limitSubject = "limit-subject"
     /// The recorded channels.
     case limitChannels = "limit-channels"

@@ -1,7 +1,7 @@
-/// One WebSocket, looked back on when it is over.
+/// One subscriber, looked back on when its connection is over.
 package struct SubscriberEnd: Sendable, Equatable {
     /// Who ended it.
-    package enum Side: String, Sendable {
+    package enum Side: String, Sendable, CaseIterable {
         case relay
         case client
         /// It was cut, by the network or for want of an answer.
@@ -18,7 +18,7 @@ package struct SubscriberEnd: Sendable, Equatable {
     package var events: Int
     package var bytes: Int
     package var side: Side
-    /// Of the close frame; nil where there was none.
+    /// Of a WebSocket's close frame; nil where there was none.
     package var code: UInt16?
     package var reason: String
 

@@ -71,7 +71,7 @@ package actor AccessLog: Observer {
         ]
         if let code = end.code { metadata["code"] = "\(code)" }
         if let subject = end.subject { metadata["subject"] = "\(logText(subject))" }
-        self.logger.info("WebSocket ended", metadata: metadata)
+        self.logger.info(end.kind.isEventStream ? "event stream ended" : "WebSocket ended", metadata: metadata)
     }
 
     private func write(_ request: AnsweredRequest) {

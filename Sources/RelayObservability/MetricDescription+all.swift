@@ -39,14 +39,15 @@ extension MetricDescription {
     ]
 
     private static let clients = [
-        own("clients", .gauge, labels: ["kind", "state"], "Open WebSockets."),
+        own("clients", .gauge, labels: ["kind", "state"], "Open WebSockets and event streams."),
         own(
             "websocket_closes_total",
             .counter,
             labels: ["code"],
             "WebSockets that ended; none: without a close frame."
         ),
-        own("bytes_sent_total", .counter, labels: ["protocol"], "Bytes of WebSocket messages and of HTTP answers."),
+        own("event_stream_ends_total", .counter, labels: ["side"], "Event streams that ended; nobody: cut."),
+        own("bytes_sent_total", .counter, labels: ["protocol"], "Bytes of messages and of HTTP answers."),
         own("channels_recorded", .gauge, "Channels that are recorded, or will be once PostgreSQL is there."),
     ]
 

@@ -18,10 +18,11 @@ package final class MetricsObserver: Observer {
     private let gapsStored: Labelled<Gap.Reason, Counter>
     private let gapsTold: Labelled<Gap.Reason, Counter>
 
-    private let rawClients: Labelled<SubscriberStateMachine.Phase, Meter>
-    private let envelopedClients: Labelled<SubscriberStateMachine.Phase, Meter>
+    private let clients: PerFrameKind<Labelled<SubscriberStateMachine.Phase, Meter>>
     private let closes: Labelled<WebSocketEnd, Counter>
+    private let streamEnds: Labelled<SubscriberEnd.Side, Counter>
     private let webSocketBytes: Counter
+    private let streamBytes: Counter
     private let httpBytes: Counter
 
     private let reconnects: Counter
@@ -79,10 +80,11 @@ package final class MetricsObserver: Observer {
             without: [.evicted, .damaged, .ahead, .replaced]
         )
         self.gapsTold = counters("gaps_told_total", "reason")
-        self.rawClients = clients(.raw)
-        self.envelopedClients = clients(.enveloped)
+        self.clients = PerFrameKind(clients)
         self.closes = counters("websocket_closes_total", "code")
+        self.streamEnds = counters("event_stream_ends_total", "side")
         self.webSocketBytes = counter("bytes_sent_total", [("protocol", "websocket")])
+        self.streamBytes = counter("bytes_sent_total", [("protocol", "event-stream")])
         self.httpBytes = counter("bytes_sent_total", [("protocol", "http")])
         self.reconnects = counter("source_reconnects_total")
         self.sourceFailures = counters("source_failures_total", "cause")
@@ -110,13 +112,14 @@ package final class MetricsObserver: Observer {
         case .batchSetAside(let events):
             self.setAside.increment(by: events)
         case .batchDelivered(let delivery):
-            self.delivered[.raw]?.increment(by: delivery.rawEvents)
-            self.delivered[.enveloped]?.increment(by: delivery.envelopedEvents)
-            self.webSocketBytes.increment(by: delivery.bytes)
+            for kind in FrameKind.allCases {
+                self.delivered[kind]?.increment(by: delivery.events[kind])
+                self.bytes(kind).increment(by: delivery.bytes[kind])
+            }
             if let lag = delivery.lag { self.deliveryLag.record(duration: lag) }
         case .replayed(let kind, let events, let bytes):
             self.replayed[kind]?.increment(by: events)
-            self.webSocketBytes.increment(by: bytes)
+            self.bytes(kind).increment(by: bytes)
         case .gapTold(let reason, let times):
             self.gapsTold[reason]?.increment(by: times)
         case .gapStored(let gap):
@@ -125,10 +128,14 @@ package final class MetricsObserver: Observer {
             // Each begins with a gap of its own.
             self.gapsStored[.unrecorded]?.increment()
         case .subscriberMoved(let kind, let from, let to):
-            self.clients(kind)[from]?.decrement()
-            self.clients(kind)[to]?.increment()
+            self.clients[kind][from]?.decrement()
+            self.clients[kind][to]?.increment()
         case .subscriberLeft(let end):
-            self.closes[WebSocketEnd(code: end.code)]?.increment()
+            if end.kind.isEventStream {
+                self.streamEnds[end.side]?.increment()
+            } else {
+                self.closes[WebSocketEnd(code: end.code)]?.increment()
+            }
         case .requestAnswered(let request):
             self.httpBytes.increment(by: request.bytes)
             self.counter(for: request).increment()
@@ -156,11 +163,8 @@ package final class MetricsObserver: Observer {
         }
     }
 
-    private func clients(_ kind: FrameKind) -> Labelled<SubscriberStateMachine.Phase, Meter> {
-        switch kind {
-        case .raw: self.rawClients
-        case .enveloped: self.envelopedClients
-        }
+    private func bytes(_ kind: FrameKind) -> Counter {
+        kind.isEventStream ? self.streamBytes : self.webSocketBytes
     }
 
     private func counter(for request: AnsweredRequest) -> Counter {

@@ -26,7 +26,7 @@ struct FrameRandomInputTests {
                 continue
             }
             #expect(documented.contains(code) || (3000...4999).contains(code), "\(code)")
-            subscriber.loop.advanceTime(by: SubscriberHandler.closeTimeout)
+            subscriber.loop.advanceTime(by: Subscriber.closeTimeout)
             #expect(!subscriber.channel.isActive)
         }
     }

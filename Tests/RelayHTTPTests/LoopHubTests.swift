@@ -28,7 +28,7 @@ final class LoopHubTests {
         let resumePoint = cursor.map {
             ResumePoint(channel: "people", presented: $0, logID: nil, identity: self.log.identity, last: self.hub.head)
         }
-        let subscriber = SubscriberHandler(
+        let subscriber = Subscriber(
             subscription: Subscription(channel: "people", kind: .raw, resumePoint: resumePoint),
             hub: self.hub,
             pages: ReplayPages(log: self.log, observer: self.observer),
@@ -37,7 +37,7 @@ final class LoopHubTests {
             whenClosed: {}
         )
         let channel = EmbeddedChannel(loop: self.loop)
-        try channel.pipeline.syncOperations.addHandler(subscriber)
+        try channel.pipeline.syncOperations.addHandler(WebSocketHandler(subscriber))
         return channel
     }
 
@@ -110,7 +110,7 @@ final class LoopHubTests {
             if case .batchDelivered(let delivery) = $0 { delivery } else { nil }
         }
         // One of them lags.
-        #expect(deliveries.map(\.rawEvents) == [4] && deliveries.map(\.bytes) == [4 * Self.frameBytes])
+        #expect(deliveries.map { $0.events[.raw] } == [4] && deliveries.map { $0.bytes[.raw] } == [4 * Self.frameBytes])
         let replayed = try self.join(after: self.beginning)
         self.loop.run()
         let replays = self.observer.texts.filter { $0.contains("replayed(") }

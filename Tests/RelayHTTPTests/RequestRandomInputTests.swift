@@ -29,7 +29,12 @@ struct RequestRandomInputTests {
             let uri = (Bool.random(using: &random) ? "/listen/a?" : "/") + Self.text(&random, upTo: 12)
             guard let target = try? RequestTarget(uri: uri) else { continue }
             #expect(!target.segments.isEmpty)
-            if case .after(let id, let logID)? = try? StartParameter(target) {
+            var request = HTTPRequestHead(version: .http1_1, method: .GET, uri: uri)
+            request.headers.add(name: "Accept", value: "text/event-stream")
+            if Bool.random(using: &random) {
+                request.headers.add(name: "Last-Event-ID", value: Self.text(&random, upTo: 4))
+            }
+            if case .after(let id, let logID)? = try? ListenWish(request, target).start {
                 #expect((0..<(1 << 53)).contains(id.rawValue), "\(uri)")
                 #expect((1...64).contains(logID?.utf8.count ?? 1), "\(uri)")
             }
@@ -144,6 +149,7 @@ enum TestConnection {
             let handler = HTTPConnectionHandler(
                 respond: { _ in .answer(.response(HTTPResponse(status: .noContent))) },
                 makeSubscriber: { _ in preconditionFailure("nothing upgrades here") },
+                makeEventStream: { _, _ in preconditionFailure("nothing upgrades here") },
                 abandon: { _ in },
                 http: http
             )

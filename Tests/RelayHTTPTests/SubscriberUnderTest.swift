@@ -15,8 +15,8 @@ final class SubscriberUnderTest {
 
     init(expiry: TokenExpiry? = nil) throws {
         self.hub = LoopHub(eventLoop: self.loop, head: 1, observer: self.observer)
-        let decoder = WebSocketFrameDecoder(maxFrameSize: SubscriberHandler.maximumMessageBytes)
-        let subscriber = SubscriberHandler(
+        let decoder = WebSocketFrameDecoder(maxFrameSize: WebSocketHandler.maximumMessageBytes)
+        let subscriber = Subscriber(
             subscription: Subscription(channel: "people", kind: .raw, resumePoint: nil),
             hub: self.hub,
             pages: ReplayPages(log: MemoryEventLog(clock: ManualClock().serverClock), observer: self.observer),
@@ -26,7 +26,7 @@ final class SubscriberUnderTest {
             whenClosed: {}
         )
         self.channel = EmbeddedChannel(loop: self.loop)
-        let handlers: [any ChannelHandler] = [self.socket, ByteToMessageHandler(decoder), subscriber]
+        let handlers: [any ChannelHandler] = [self.socket, ByteToMessageHandler(decoder), WebSocketHandler(subscriber)]
         try self.channel.pipeline.syncOperations.addHandlers(handlers)
         try self.channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     }

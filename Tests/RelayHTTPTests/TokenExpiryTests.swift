@@ -29,7 +29,7 @@ struct TokenExpiryTests {
         #expect(try self.codes(subscriber).isEmpty)
         self.pass(.milliseconds(1), subscriber, clock)
         #expect(try self.codes(subscriber) == [1008])
-        subscriber.loop.advanceTime(by: SubscriberHandler.closeTimeout)
+        subscriber.loop.advanceTime(by: Subscriber.closeTimeout)
         #expect(!subscriber.channel.isActive)
     }
 
@@ -46,7 +46,7 @@ struct TokenExpiryTests {
         subscriber.setWritable(false)
         subscriber.socket.isFull = true
         self.pass(.seconds(20), subscriber, clock)
-        subscriber.loop.advanceTime(by: SubscriberHandler.closeTimeout)
+        subscriber.loop.advanceTime(by: Subscriber.closeTimeout)
         #expect(!subscriber.channel.isActive)
     }
 

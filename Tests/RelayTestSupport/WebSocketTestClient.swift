@@ -98,7 +98,7 @@ package final class WebSocketTestClient: Sendable {
     }
 
     /// The next text as an envelope.
-    package func envelope(within timeout: Duration = .patience) async throws -> Envelope {
+    package func envelope(within timeout: Duration) async throws -> Envelope {
         try Envelope(parsing: try await self.text(within: timeout))
     }
 

@@ -31,6 +31,7 @@ struct WebSocketEcho {
         let handler = HTTPConnectionHandler(
             respond: { _ in .answer(.upgrade(subscription)) },
             makeSubscriber: { _ in EchoHandler(maximumMessageBytes: self.maximumMessageBytes) },
+            makeEventStream: { _, _ in preconditionFailure("every answer is an upgrade") },
             maximumMessageBytes: self.maximumMessageBytes,
             abandon: { _ in },
             http: http

@@ -1,6 +1,6 @@
 /// What one client, or all, may take. nil: any number.
 package struct ClientLimits: Sendable {
-    /// WebSockets at once.
+    /// WebSockets and event streams at once.
     package var clients: Int
     package var clientsPerAddress: Int?
     package var clientsPerSubject: Int?

@@ -1,7 +1,7 @@
 import NIOHTTP1
 import RelayCore
 
-/// `GET /listen/{channel}`: the WebSocket.
+/// `GET /listen/{channel}`: the WebSocket, or the event stream where that is asked for.
 struct ListenHandler {
     let router: Router
 
@@ -14,21 +14,14 @@ struct ListenHandler {
         head: EventID
     ) throws -> HTTPDecision {
         let channel = try self.router.channel(channel)
-        let start = try StartParameter(target)
-        guard request.asksForWebSocket else {
-            throw Problem(
-                .upgradeRequired,
-                "this is a WebSocket address: connect to it with a WebSocket client, or read /history/{channel}",
-                headers: ["Upgrade": "websocket", "Connection": "upgrade"]
-            )
-        }
+        let wish = try ListenWish(request, target)
         guard self.router.cors.allows(request, own: self.router.options.ownOrigins(request, of: caller)) else {
             throw Problem(.forbidden, "pages of this origin may not connect: add it to CORSOrigins", cause: .origin)
         }
         let access = self.router.access
         let token = try access.token(of: request, target, from: caller)
         let admit = { @Sendable (bearer: Bearer?) in
-            try self.admit(to: channel, start, bearer, from: caller.address, at: now, head: head)
+            try self.admit(to: channel, wish, bearer, from: caller.address, at: now, head: head)
         }
         switch token {
         case .absent, .foreignCookie:
@@ -47,7 +40,7 @@ struct ListenHandler {
     /// - Parameter head: the newest id that the event loop has fanned out, or had when the request came.
     private func admit(
         to channel: ChannelName,
-        _ start: StartParameter,
+        _ wish: ListenWish,
         _ bearer: Bearer?,
         from address: ClientAddress,
         at now: ContinuousClock.Instant,
@@ -56,14 +49,13 @@ struct ListenHandler {
         try self.router.countNewChannel(channel, from: address, at: now)
         let seat = try self.router.clients.take(for: address, subject: bearer?.subject)
         let (relay, identity) = (self.router.relay, self.router.log.identity)
-        if start.isKnown(to: head), relay.admitAtOnce(channel, head: head) {
-            let subscription = start.subscription(to: channel, bearer, identity: identity, last: head, seat: seat)
-            return .answer(.upgrade(subscription))
+        if wish.isKnown(to: head), relay.admitAtOnce(channel, head: head) {
+            return .answer(wish.answer(wish.subscription(to: channel, bearer, identity, last: head, seat)))
         }
         return .work {
             do {
                 let last = try await relay.admit(channel)
-                return .upgrade(start.subscription(to: channel, bearer, identity: identity, last: last, seat: seat))
+                return wish.answer(wish.subscription(to: channel, bearer, identity, last: last, seat))
             } catch {
                 self.router.clients.leave(seat)
                 throw error
@@ -72,41 +64,82 @@ struct ListenHandler {
     }
 }
 
-/// `last-seen-id` and `log`: from where on a subscriber wants the channel.
-enum StartParameter: Equatable {
-    /// Absent: payloads only, from now on.
-    case raw
-    /// Enveloped, from now on.
-    case latest
-    /// Enveloped, everything after the id.
-    case after(EventID, logID: String?)
+/// What somebody wants to have of a channel, from where on, and as what.
+struct ListenWish: Equatable {
+    let kind: FrameKind
+    let start: Start
+
+    enum Start: Equatable {
+        /// From now on.
+        case latest
+        /// Everything after the id.
+        case after(EventID, logID: String?)
+    }
 
     /// Far longer than any log's name.
     private static let maximumLogIDBytes = 64
 
-    init(_ target: RequestTarget) throws(BadParameter) {
+    /// - Throws: `Problem` or `BadParameter`.
+    init(_ request: HTTPRequestHead, _ target: RequestTarget) throws {
+        let lastSeenID = try target.value(of: "last-seen-id")
+        let start = try Self.start(at: lastSeenID, target)
+        let isRaw = try Self.isRaw(target)
+        if request.asksForWebSocket {
+            self.kind = lastSeenID == nil ? .raw : .enveloped
+            self.start = start
+        } else if request.asksForEventStream {
+            self.kind = isRaw ? .rawEventStream : .eventStream
+            self.start = try Self.start(comingBack: request, target) ?? start
+        } else {
+            throw Problem(
+                .upgradeRequired,
+                """
+                this address is for WebSocket clients, and for server-sent events with the header \
+                'Accept: text/event-stream'. To read what was, ask for /history/{channel}
+                """,
+                headers: ["Upgrade": "websocket", "Connection": "upgrade"]
+            )
+        }
+    }
+
+    /// `last-seen-id` and `log`.
+    private static func start(at lastSeenID: String?, _ target: RequestTarget) throws(BadParameter) -> Start {
         let logID = try target.value(of: "log")
         if let logID, logID.isEmpty || logID.utf8.count > Self.maximumLogIDBytes {
             throw BadParameter(name: "log", requirement: "has to be the 'log' of a live message, or absent")
         }
-        switch try target.value(of: "last-seen-id") {
-        case nil: self = .raw
-        case "latest": self = .latest
-        case let text?:
-            guard let id = EventID(decimal: text) else {
-                throw BadParameter(
-                    name: "last-seen-id",
-                    requirement: "has to be the id of the last message seen (decimal, below 2^53), 0 or latest"
-                )
-            }
-            self = .after(id, logID: logID)
+        guard let lastSeenID, lastSeenID != "latest" else { return .latest }
+        guard let id = EventID(decimal: lastSeenID) else {
+            throw BadParameter(
+                name: "last-seen-id",
+                requirement: "has to be the id of the last message seen (decimal, below 2^53), 0 or latest"
+            )
+        }
+        return .after(id, logID: logID)
+    }
+
+    /// A browser that comes back to an event stream asks for the same URL as at first; where it is now it says in a header.
+    private static func start(comingBack request: HTTPRequestHead, _ target: RequestTarget) throws -> Start? {
+        let ids = request.headers["Last-Event-ID"]
+        if ids.isEmpty { return nil }
+        guard ids.count == 1, let id = EventID(decimal: ids[0]) else {
+            throw Problem(.badRequest, "the header Last-Event-ID has to be the id of the last event seen, or absent")
+        }
+        return .after(id, logID: try target.value(of: "log"))
+    }
+
+    private static func isRaw(_ target: RequestTarget) throws(BadParameter) -> Bool {
+        switch try target.value(of: "format") {
+        case nil: false
+        case "raw": true
+        default: throw BadParameter(name: "format", requirement: "has to be raw, for the payloads alone, or absent")
         }
     }
 
     /// Whether an event loop whose newest id is `head` can say what it leads to. Another loop may be ahead of it.
     func isKnown(to head: EventID) -> Bool {
-        switch self {
-        case .raw, .latest: true
+        switch self.start {
+        case .latest: true
         case .after(let id, _): id <= head
         }
     }
@@ -114,20 +147,18 @@ enum StartParameter: Equatable {
     func subscription(
         to channel: ChannelName,
         _ bearer: Bearer?,
-        identity: LogIdentity,
+        _ identity: LogIdentity,
         last: EventID,
-        seat: ClientSeat
+        _ seat: ClientSeat
     ) -> Subscription {
         var subscription = Subscription(
             channel: channel,
-            kind: .enveloped,
+            kind: self.kind,
             resumePoint: nil,
             seat: seat,
             bearer: bearer
         )
-        switch self {
-        case .raw:
-            subscription.kind = .raw
+        switch self.start {
         case .latest:
             break
         case .after(let id, let logID):
@@ -141,6 +172,15 @@ enum StartParameter: Equatable {
         }
         return subscription
     }
+
+    func answer(_ subscription: Subscription) -> HTTPAnswer {
+        guard self.kind.isEventStream else { return .upgrade(subscription) }
+        var response = HTTPResponse(status: .ok, contentType: "text/event-stream")
+        response.headers.add(name: "Cache-Control", value: "no-store, no-transform")
+        // A proxy that keeps an answer back until it has enough of it (nginx and others read this).
+        response.headers.add(name: "X-Accel-Buffering", value: "no")
+        return .eventStream(response, subscription)
+    }
 }
 
 extension HTTPRequestHead {
@@ -150,5 +190,10 @@ extension HTTPRequestHead {
             self.headers[canonicalForm: name].contains { $0.lowercased() == token }
         }
         return self.version == .http1_1 && has("Upgrade", "websocket") && has("Connection", "upgrade")
+    }
+
+    /// Whether it asks for server-sent events, and not just for anything.
+    fileprivate var asksForEventStream: Bool {
+        self.headers[canonicalForm: "Accept"].contains { $0.lowercased().hasPrefix("text/event-stream") }
     }
 }

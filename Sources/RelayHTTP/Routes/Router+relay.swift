@@ -101,13 +101,26 @@ struct Router: Sendable {
         to request: HTTPRequestHead,
         _ route: AnsweredRequest.Route
     ) -> HTTPAnswer {
-        guard case .response(var response) = answer else { return answer }
+        switch answer {
+        case .response(let response): .response(self.complete(response, to: request, route))
+        case .eventStream(let response, let subscription):
+            .eventStream(self.complete(response, to: request, route), subscription)
+        case .upgrade: answer
+        }
+    }
+
+    private func complete(
+        _ response: HTTPResponse,
+        to request: HTTPRequestHead,
+        _ route: AnsweredRequest.Route
+    ) -> HTTPResponse {
+        var response = response
         response.route = route
         self.cors.apply(to: &response.headers, of: request)
         response.headers.add(name: "X-Content-Type-Options", value: "nosniff")
         // What one may read is not kept for another.
         if self.access.asksForTokens { response.headers.replaceOrAdd(name: "Cache-Control", value: "no-store") }
-        return .response(response)
+        return response
     }
 
     private func answer(to error: any Error) -> HTTPAnswer {

@@ -13,6 +13,8 @@ package enum HTTPDecision: Sendable {
 package enum HTTPAnswer: Sendable {
     case response(HTTPResponse)
     case upgrade(Subscription)
+    /// The body of the response is the stream.
+    case eventStream(HTTPResponse, Subscription)
 }
 
 package struct HTTPResponse: Sendable {

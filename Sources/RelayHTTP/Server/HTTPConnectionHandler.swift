@@ -4,7 +4,7 @@ import NIOWebSocket
 import RelayCore
 
 /// The HTTP side of a connection: takes requests one at a time, writes their answers, and turns the connection into a
-/// WebSocket when that is the answer.
+/// WebSocket or an event stream when that is the answer.
 ///
 /// NIO's own upgrade handlers are not used: they drop the head of a request that has an `Upgrade` header and is not
 /// upgraded, and look only at the first request of a connection, while proxies reuse kept-alive ones for upgrades.
@@ -19,6 +19,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
 
     private let respond: (HTTPRequestHead) -> HTTPDecision
     private let makeSubscriber: (Subscription) -> any ChannelHandler
+    private let makeEventStream: (Subscription, ByteBuffer) -> any ChannelHandler
     private let maximumMessageBytes: Int
     private let abandon: @Sendable (Subscription) -> Void
     private let report: (HTTPReport) -> Void
@@ -63,6 +64,8 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     ///   - respond: decides on a request, on the event loop. Its work must not throw.
     ///   - makeSubscriber: makes the handler of a WebSocket, which takes frames and writes bytes; called on the event
     ///     loop.
+    ///   - makeEventStream: makes the handler of an event stream, which writes bytes, first of all those of the head; called
+    ///     on the event loop.
     ///   - maximumMessageBytes: the longest frame that it takes.
     ///   - abandon: called instead, if the connection is gone before the upgrade.
     ///   - report: told of each request that was answered, and of those that were refused here.
@@ -70,7 +73,8 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     package init(
         respond: @escaping (HTTPRequestHead) -> HTTPDecision,
         makeSubscriber: @escaping (Subscription) -> any ChannelHandler,
-        maximumMessageBytes: Int = SubscriberHandler.maximumMessageBytes,
+        makeEventStream: @escaping (Subscription, ByteBuffer) -> any ChannelHandler,
+        maximumMessageBytes: Int = WebSocketHandler.maximumMessageBytes,
         abandon: @escaping @Sendable (Subscription) -> Void,
         report: @escaping (HTTPReport) -> Void = { _ in },
         whenOver: @escaping @Sendable () -> Void = {},
@@ -78,6 +82,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     ) {
         self.respond = respond
         self.makeSubscriber = makeSubscriber
+        self.makeEventStream = makeEventStream
         self.maximumMessageBytes = maximumMessageBytes
         self.abandon = abandon
         self.report = report
@@ -132,6 +137,9 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         case .upgrade(let subscription):
             if self.isClosed { return self.abandon(subscription) }
             self.upgrade(head, subscription, context)
+        case .eventStream(let response, let subscription):
+            if self.isClosed { return self.abandon(subscription) }
+            self.becomeEventStream(response, subscription, context)
         }
     }
 
@@ -341,19 +349,43 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         self.exchange?.route = .listen
         self.exchange?.status = Int(HTTPResponseStatus.switchingProtocols.code)
         self.end()
-
-        let pipeline = context.pipeline.syncOperations
-        let subscriber = self.makeSubscriber(subscription)
         let frames = ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: self.maximumMessageBytes))
+        self.replaceHandlers(by: [frames, self.makeSubscriber(subscription)], of: subscription, context)
+    }
+
+    // MARK: - Event stream
+
+    private func becomeEventStream(
+        _ response: HTTPResponse,
+        _ subscription: Subscription,
+        _ context: ChannelHandlerContext
+    ) {
+        self.exchange?.route = response.route
+        self.exchange?.status = Int(response.status.code)
+        self.end()
+        var headers = response.headers
+        headers.replaceOrAdd(name: "Connection", value: "close")
+        var head = ByteBuffer()
+        head.writeString("HTTP/1.1 \(response.status.code) \(response.status.reasonPhrase)\r\n")
+        for (name, value) in headers { head.writeString("\(name): \(value)\r\n") }
+        head.writeStaticString("\r\n")
+        self.replaceHandlers(by: [self.makeEventStream(subscription, head)], of: subscription, context)
+    }
+
+    private func replaceHandlers(
+        by handlers: [any ChannelHandler],
+        of subscription: Subscription,
+        _ context: ChannelHandlerContext
+    ) {
+        let pipeline = context.pipeline.syncOperations
         do {
             // From the far end on, so that nothing the subscriber writes meets an HTTP handler. The request decoder
-            // goes last: it hands on what the client sent behind its request, which must find the frame decoder.
+            // goes last: it hands on what the client sent behind its request, which must find the new handlers.
             pipeline.removeHandler(self.http.idle, promise: nil)
             pipeline.removeHandler(self.http.pipelining, promise: nil)
             pipeline.removeHandler(self.http.deadline, promise: nil)
             pipeline.removeHandler(self.http.encoder, promise: nil)
-            try pipeline.addHandler(frames)
-            try pipeline.addHandler(subscriber)
+            try pipeline.addHandlers(handlers)
             pipeline.removeHandler(context: context, promise: nil)
             pipeline.removeHandler(self.http.decoder, promise: nil)
         } catch {

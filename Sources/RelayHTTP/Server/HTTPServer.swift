@@ -176,7 +176,7 @@ package final class HTTPServer: Sendable {
     package func drain() async {
         self.router.draining.begin()
         let goodbye = self.options.https == nil ? TimeAmount.zero : ServerCertificate.goodbyeTimeout
-        let patience = self.drainWindow + SubscriberHandler.closeTimeout + goodbye + .seconds(1)
+        let patience = self.drainWindow + Subscriber.closeTimeout + goodbye + .seconds(1)
         await withTaskGroup { group in
             if self.options.port != nil { group.addTask { await self.close(self.clientPort, within: patience) } }
             if self.options.https != nil { group.addTask { await self.close(self.tlsPort, within: patience) } }
@@ -208,9 +208,13 @@ package final class HTTPServer: Sendable {
         let http = HTTPConnectionHandler.HTTPHandlers(timeouts: self.options.timeouts)
         let router = port.router
         let hub = self.fanOut.hub(of: channel.eventLoop)
+        let makeSubscriber = { (subscription: Subscription) in
+            self.makeSubscriber(subscription, on: channel.eventLoop, isEncrypted: port.certificate != nil)
+        }
         let handler = HTTPConnectionHandler(
             respond: { router.decide(on: $0, from: address, at: .now, head: hub.head) },
-            makeSubscriber: { self.makeSubscriber($0, on: channel.eventLoop, isEncrypted: port.certificate != nil) },
+            makeSubscriber: { WebSocketHandler(makeSubscriber($0)) },
+            makeEventStream: { EventStreamHandler(makeSubscriber($0), head: $1) },
             abandon: { subscription in router.left(subscription) },
             report: { router.tell($0, from: address) },
             whenOver: { port.connections.leave() },
@@ -243,9 +247,9 @@ package final class HTTPServer: Sendable {
         _ subscription: Subscription,
         on eventLoop: any EventLoop,
         isEncrypted: Bool
-    ) -> SubscriberHandler {
+    ) -> Subscriber {
         let router = self.router
-        return SubscriberHandler(
+        return Subscriber(
             subscription: subscription,
             isEncrypted: isEncrypted,
             hub: self.fanOut.hub(of: eventLoop),

@@ -1,7 +1,7 @@
 package import NIOCore
 package import RelayCore
 
-/// Entries of one channel as ready WebSocket frames, oldest first.
+/// Entries of one channel as ready frames of a WebSocket or an event stream, oldest first.
 package struct EncodedFrames: Sendable {
     /// All frames, one after the other.
     package private(set) var buffer: ByteBuffer
@@ -19,14 +19,11 @@ package struct EncodedFrames: Sendable {
         buffer.reserveCapacity(entries.reduce(0) { $0 + $1.likelyFrameBytes })
         self.frames.reserveCapacity(entries.count)
         for entry in entries {
-            switch (kind, entry) {
-            case (.raw, .event(let event)): buffer.writeWebSocketFrame(.text, event.payload.repaired)
-            case (.raw, .gap): continue
-            case (.enveloped, .event): buffer.writeFrame(WireMessage(entry, channel: channel))
-            case (.enveloped, .gap(let gap)):
-                buffer.writeFrame(WireMessage(entry, channel: channel))
+            if case .gap(let gap) = entry {
+                if !kind.tellsPosition { continue }
                 self.gaps.append((gap.id, gap.reason))
             }
+            buffer.write(WireMessage(entry, channel: channel), as: kind)
             self.frames.append((entry.id, buffer.writerIndex))
         }
         // Room was made for the longest that each could have become. These may be kept for long.

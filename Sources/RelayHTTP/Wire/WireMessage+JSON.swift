@@ -11,6 +11,14 @@ package enum WireMessage: Sendable {
 }
 
 extension WireMessage {
+    package var id: EventID {
+        switch self {
+        case .event(let event): event.id
+        case .gap(let gap, _): gap.id
+        case .live(let id, _): id
+        }
+    }
+
     package init(_ entry: LogEntry, channel: ChannelName) {
         switch entry {
         case .event(let event): self = .event(event)

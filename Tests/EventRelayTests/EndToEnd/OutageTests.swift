@@ -45,10 +45,11 @@ struct OutageTests {
         let traffic = Traffic(channel: "traffic", publishers: 4, eventsEach: 1000 * RandomTests.size)
         var seeds = RandomTests.generator("relay killed")
         let clients = try await withThrowingTaskGroup(of: ResumingClient.self) { group in
-            for _ in 0..<4 {
+            for number in 0..<4 {
                 var generator = SeededGenerator(seed: seeds.next())
                 group.addTask {
-                    var client = ResumingClient(channel: "traffic")
+                    let transport = Transport.allCases[number % Transport.allCases.count]
+                    var client = ResumingClient(channel: "traffic", over: transport)
                     try await client.follow(port: { try await keeper.port }, cutAfter: 50...500, &generator)
                     return client
                 }
@@ -95,8 +96,10 @@ struct OutageTests {
         }
     }
 
-    @Test
-    func `with PostgreSQL restarted every missing event is covered by a gap and no client is dropped`() async throws {
+    @Test(arguments: Transport.allCases)
+    func `with PostgreSQL restarted every missing event is covered by a gap and no client is dropped`(
+        transport: Transport
+    ) async throws {
         let folder = try TemporaryFolder()
         let postgres = try EphemeralPostgres()
         let database = try await postgres.makeDatabase()
@@ -107,13 +110,13 @@ struct OutageTests {
         )
         let traffic = Traffic(channel: "traffic", publishers: 2, eventsEach: 900)
         let port = relay.port
-        let staying = try await WebSocketTestClient.connect(port: port, "/listen/traffic?last-seen-id=0")
+        let staying = try await transport.connect(port: port, "/listen/traffic?last-seen-id=0")
         let raw = try await WebSocketTestClient.connect(port: port, "/listen/traffic")
         var generator = RandomTests.generator("PostgreSQL restarted")
         let client = try await withThrowingTaskGroup(of: ResumingClient.self) { group in
             group.addTask { [generator] in
                 var generator = generator
-                var client = ResumingClient(channel: "traffic")
+                var client = ResumingClient(channel: "traffic", over: transport)
                 try await client.follow(port: { port }, cutAfter: 1...100, &generator)
                 return client
             }

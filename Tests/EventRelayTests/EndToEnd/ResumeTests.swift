@@ -3,8 +3,10 @@ import Testing
 
 @Suite(.timeLimit(.minutes(3)))
 struct ResumeTests {
-    @Test
-    func `clients that are cut at random moments and come back get every event exactly once`() async throws {
+    @Test(arguments: Transport.allCases)
+    func `clients that are cut at random moments and come back get every event exactly once`(
+        transport: Transport
+    ) async throws {
         let world = try await World(environment: ["ES_CHANNELS": "traffic"])
         let traffic = Traffic(channel: "traffic", publishers: 4, eventsEach: 500 * RandomTests.size)
         var seeds = RandomTests.generator("cut at random moments")
@@ -13,7 +15,7 @@ struct ResumeTests {
             for _ in 0..<8 {
                 var generator = SeededGenerator(seed: seeds.next())
                 group.addTask {
-                    var client = ResumingClient(channel: "traffic")
+                    var client = ResumingClient(channel: "traffic", over: transport)
                     try await client.follow(port: { port }, cutAfter: 0...200, &generator)
                     return client
                 }
@@ -28,14 +30,12 @@ struct ResumeTests {
         }
     }
 
-    @Test
-    func `a client that does not read for a while gets everything in order once it reads again`() async throws {
+    @Test(arguments: Transport.allCases)
+    func `a client that does not read for a while gets everything in order once it reads again`(
+        transport: Transport
+    ) async throws {
         let world = try await World(environment: ["ES_CHANNELS": "slow"])
-        let client = try await WebSocketTestClient.connect(
-            port: world.relay.port,
-            "/listen/slow?last-seen-id=latest",
-            receiveBuffer: 4096
-        )
+        let client = try await world.follow("/listen/slow?last-seen-id=latest", over: transport, receiveBuffer: 4096)
         let raw = try await WebSocketTestClient.connect(port: world.relay.port, "/listen/slow", receiveBuffer: 4096)
         let healthy = try await world.connect("/listen/slow?last-seen-id=latest")
         #expect(try await client.envelope().type == "live")
@@ -74,14 +74,12 @@ struct ResumeTests {
         #expect(last == .close(code: 1013, reason: "fell behind what the log keeps"))
     }
 
-    @Test
-    func `an enveloped client that fell behind what the log keeps is told the gap and goes on`() async throws {
+    @Test(arguments: Transport.allCases)
+    func `a client that fell behind what the log keeps is told the gap and goes on`(
+        transport: Transport
+    ) async throws {
         let world = try await World(environment: ["ES_CHANNELS": "slow", "ES_LOGMAXEVENTS": "100"])
-        let client = try await WebSocketTestClient.connect(
-            port: world.relay.port,
-            "/listen/slow?last-seen-id=latest",
-            receiveBuffer: 4096
-        )
+        let client = try await world.follow("/listen/slow?last-seen-id=latest", over: transport, receiveBuffer: 4096)
         #expect(try await client.envelope().type == "live")
         try await client.setReading(false)
         let padding = String(repeating: "x", count: 7000)
@@ -103,8 +101,10 @@ struct ResumeTests {
         #expect((gap?.before ?? 0) == (gap?.id ?? 0) + 1)
     }
 
-    @Test
-    func `positions at, around and beyond the ends of the log are answered as the contract says`() async throws {
+    @Test(arguments: Transport.allCases)
+    func `positions at, around and beyond the ends of the log are answered as the contract says`(
+        transport: Transport
+    ) async throws {
         let world = try await World(environment: ["ES_CHANNELS": "ring", "ES_LOGMAXEVENTS": "64"])
         try await world.sql.runEach((1...130).map { "SELECT pg_notify('ring', '\($0)')" })
         let listening = try await world.connect("/listen/ring?last-seen-id=latest")
@@ -119,7 +119,7 @@ struct ResumeTests {
         #expect(history.events.count <= 64)
 
         func messages(after id: Int64, log: String = "") async throws -> [Envelope] {
-            let client = try await world.connect("/listen/ring?last-seen-id=\(id)\(log)")
+            let client = try await world.follow("/listen/ring?last-seen-id=\(id)\(log)", over: transport)
             var messages: [Envelope] = []
             repeat { messages.append(try await client.envelope()) } while messages.last?.type != "live"
             return messages
@@ -144,22 +144,23 @@ struct ResumeTests {
         #expect(try await messages(after: 1)[0].reason == "replaced")
     }
 
-    @Test
-    func `a channel that is asked for the first time tells a cursor from before that it was not recorded`() async throws
-    {
+    @Test(arguments: Transport.allCases)
+    func `a channel that is asked for the first time tells a cursor from before that it was not recorded`(
+        transport: Transport
+    ) async throws {
         let world = try await World()
-        let first = try await world.connect("/listen/one?last-seen-id=latest")
+        let first = try await world.follow("/listen/one?last-seen-id=latest", over: transport)
         let position = try await first.envelope().id
         try await world.sql.notify("two", "nobody listens")
-        let second = try await world.connect("/listen/two?last-seen-id=\(position)")
+        let second = try await world.follow("/listen/two?last-seen-id=\(position)", over: transport)
         let gap = try await second.envelope()
         #expect(gap.type == "gap" && gap.reason == "unrecorded" && gap.channel == "two")
         #expect(try await second.envelope().type == "live")
         // Who claims nothing about the past is told nothing about it.
-        let third = try await world.connect("/listen/two?last-seen-id=0")
+        let third = try await world.follow("/listen/two?last-seen-id=0", over: transport)
         #expect(try await third.envelope().type == "live")
         // A channel that was merely quiet is no gap.
-        let fourth = try await world.connect("/listen/one?last-seen-id=\(position)")
+        let fourth = try await world.follow("/listen/one?last-seen-id=\(position)", over: transport)
         #expect(try await fourth.envelope().type == "live")
     }
 }

@@ -22,14 +22,17 @@ struct SlowClientTests {
         String(repeating: ".", count: Self.payloadBytes - "\(number)".count) + "\(number)"
     }
 
-    private func connectSlow(_ count: Int, _ world: World) async throws -> [WebSocketTestClient] {
-        let port = world.relay.port
-        return try await withThrowingTaskGroup(of: WebSocketTestClient.self) { group in
+    private func connectSlow(
+        _ count: Int,
+        _ world: World,
+        over transport: Transport = .webSocket
+    ) async throws -> [any EnvelopeReader] {
+        try await withThrowingTaskGroup(of: (any EnvelopeReader).self) { group in
             for _ in 0..<count {
                 group.addTask {
-                    let client = try await WebSocketTestClient.connect(
-                        port: port,
+                    let client = try await world.follow(
                         "/listen/busy?last-seen-id=latest",
+                        over: transport,
                         receiveBuffer: 4096
                     )
                     _ = try await client.envelope()
@@ -42,14 +45,14 @@ struct SlowClientTests {
     }
 
     /// Ten times what sockets and buffers hold: the rest can only come from the log.
-    @Test
-    func `200 clients that don't read delay nobody, cost bounded memory, and get everything when they read again`()
-        async throws
-    {
+    @Test(arguments: Transport.allCases)
+    func `200 clients that don't read delay nobody, cost bounded memory, and get everything when they read again`(
+        transport: Transport
+    ) async throws {
         let (slowCount, events) = (200, 300)
         let world = try await World(environment: ["ES_DEBUG": "true"])
         let healthy = try await self.connectHealthy(5, world)
-        let slow = try await self.connectSlow(slowCount, world)
+        let slow = try await self.connectSlow(slowCount, world, over: transport)
         let before = world.relay.residentKiB
         try await self.publish(events, world)
         for client in healthy {
@@ -71,7 +74,7 @@ struct SlowClientTests {
         return clients
     }
 
-    private func expectAll(_ events: Int, _ clients: [WebSocketTestClient]) async throws {
+    private func expectAll(_ events: Int, _ clients: [any EnvelopeReader]) async throws {
         try await withThrowingTaskGroup { group in
             for client in clients {
                 group.addTask {

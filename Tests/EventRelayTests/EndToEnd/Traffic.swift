@@ -37,11 +37,13 @@ struct Traffic {
 /// A client that follows the one rule: it remembers the id of the last message and comes back with it.
 struct ResumingClient {
     let channel: String
+    let transport: Transport
     var cursor: String = "0"
     private(set) var messages: [Envelope] = []
 
-    init(channel: String) {
+    init(channel: String, over transport: Transport = .webSocket) {
         self.channel = channel
+        self.transport = transport
     }
 
     /// Follows the channel until the end marker, cutting its own connection at random moments.
@@ -52,14 +54,10 @@ struct ResumingClient {
     ) async throws {
         while true {
             guard
-                let client = try? await WebSocketTestClient.connect(
-                    port: try await port(),
-                    "/listen/\(self.channel)?last-seen-id=\(self.cursor)"
-                )
+                let client = try? await self.connect(port: try await port())
             else { continue }  // The relay is being restarted; `port` waits for it.
             for _ in 0..<Int.random(in: cutAfter, using: &generator) {
-                guard let text = try? await client.text() else { break }
-                let message = try Envelope(parsing: text)
+                guard let message = try? await client.envelope() else { break }
                 let hasFallen = message.id < self.messages.last?.id ?? 0
                 self.cursor = String(message.id)
                 self.messages.append(message)
@@ -68,6 +66,13 @@ struct ResumingClient {
             }
             await client.cut()
         }
+    }
+
+    /// An event stream comes back as a browser does: with the URL that it had at first.
+    private func connect(port: Int) async throws -> any EnvelopeReader {
+        let (start, header) = self.transport == .webSocket ? (self.cursor, nil) : ("0", self.cursor)
+        let target = "/listen/\(self.channel)?last-seen-id=\(start)"
+        return try await self.transport.connect(port: port, target, lastEventID: header)
     }
 
     var events: [Envelope] { self.messages.filter { $0.type == "event" } }

@@ -27,6 +27,21 @@ struct World {
         try await WebSocketTestClient.connect(port: self.relay.port, target, headers: headers)
     }
 
+    /// A client of the enveloped protocol.
+    /// - Parameter target: with `last-seen-id`.
+    func follow(
+        _ target: String,
+        over transport: Transport,
+        receiveBuffer: CInt? = nil
+    ) async throws -> any EnvelopeReader {
+        try await transport.connect(port: self.relay.port, target, receiveBuffer: receiveBuffer)
+    }
+
+    func stream(_ target: String, version: String = "1.1", headers: [String] = []) async throws -> EventStreamTestClient
+    {
+        try await EventStreamTestClient.connect(port: self.relay.port, target, version: version, headers: headers)
+    }
+
     func get(_ target: String) async throws -> HTTPTestClient.Response {
         try await HTTPTestClient.get(target, port: self.relay.port)
     }

@@ -6,7 +6,7 @@ import RelayHTTP
 import RelayTestSupport
 import Testing
 
-struct SubscriberHandlerTests {
+struct WebSocketHandlerTests {
     private static let interval = TimeAmount.seconds(Int64(LoopHub.pingRounds))
 
     @Test
@@ -105,7 +105,7 @@ struct SubscriberHandlerTests {
     private static let broken: [(ByteBuffer, UInt16)] = [
         (WebSocketTestClient.frame(0x9, [], isFinal: false), 1002),
         (WebSocketTestClient.frame(0x9, Array(repeating: 0, count: 126)), 1002),
-        (WebSocketTestClient.frame(0x1, Array(repeating: 65, count: SubscriberHandler.maximumMessageBytes + 1)), 1009),
+        (WebSocketTestClient.frame(0x1, Array(repeating: 65, count: WebSocketHandler.maximumMessageBytes + 1)), 1009),
         (WebSocketTestClient.frame(0x1, [], isMasked: false), 1002), (WebSocketTestClient.frame(0x3, []), 1002),
         (WebSocketTestClient.frame(0x41, []), 1002), (WebSocketTestClient.frame(0x1, [0xFF]), 1007),
         (WebSocketTestClient.frame(0x8, [0x03, 0xED]), 1002), (WebSocketTestClient.frame(0x8, [0x0B, 0xB8]), 3000),
@@ -122,7 +122,7 @@ struct SubscriberHandlerTests {
         subscriber.receive(WebSocketTestClient.frame(0x9, []))
         subscriber.receive(bytes)
         #expect(try subscriber.sent().map(\.closeCode) == [code])
-        subscriber.loop.advanceTime(by: SubscriberHandler.closeTimeout)
+        subscriber.loop.advanceTime(by: Subscriber.closeTimeout)
         #expect(!subscriber.channel.isActive)
     }
 }

@@ -1,19 +1,20 @@
 package import NIOCore
-package import NIOWebSocket
 package import RelayCore
 
-/// One WebSocket: sends what its state machine decides, and answers the peer's control frames.
-///
-/// What it writes are ready bytes, so no frame encoder is in the pipeline.
-package final class SubscriberHandler: ChannelInboundHandler {
-    package typealias InboundIn = WebSocketFrame
-    package typealias OutboundOut = ByteBuffer
+/// What carries a subscriber's messages. Both are one channel handler of a connection, and live as long as each other.
+protocol SubscriberTransport: AnyObject {
+    /// It is this connection's turn in the interval: sends something, so that whoever stands between the two takes it for
+    /// alive, and ends it if the peer was not heard for two of them.
+    func keepAlive()
+    /// Says goodbye, leaves the subscriber, and ends the connection.
+    func close(_ code: CloseCode, reason: String)
+}
 
+/// One subscriber: sends what its state machine decides, as ready bytes, so no encoder is in the pipeline.
+package final class Subscriber {
     /// What it is sent in one turn, a page or some batches, before others have theirs.
     private static let turnBytes = 64 << 10
-    /// Bytes of one message from the client, which is read and ignored.
-    package static let maximumMessageBytes = 64 << 10
-    /// How long a peer has to answer a close before the connection is cut.
+    /// How long a peer has to take what is left for it, and a goodbye, before the connection is cut.
     package static let closeTimeout: TimeAmount = .seconds(2)
 
     let channelName: ChannelName
@@ -39,26 +40,21 @@ package final class SubscriberHandler: ChannelInboundHandler {
     /// The page that was asked for, until it is its turn.
     private var arrived: ReplayPage?
     private var context: ChannelHandlerContext?
+    /// As long as there is a context.
+    private weak var transport: (any SubscriberTransport)?
     private var channel: (any Channel)?
     private var socket: DirectSocket?
     private let isEncrypted: Bool
     /// Something was written by way of the channel since it was last seen to have nothing pending.
     private var mayHavePending = true
-    private var pingsUnanswered = 0
-    private var bytesWritten = 0
+    private(set) var bytesWritten = 0
     private var eventsSent = 0
     /// Written by way of the pipeline on its way to the head, and not told to the observer yet.
     private var replayed = (events: 0, bytes: 0)
     /// The phase that the observer knows of.
     private var phase = SubscriberStateMachine.Phase.closed
     private var start = ContinuousClock.now
-    /// After the last ping: what had left, if the kernel's buffer was full then.
-    private var takenAtPing: Int?
-    /// The payload of the latest ping, while it can't be answered.
-    private var pingToAnswer: ByteBuffer?
-    private var clientFrames = ClientFrameStateMachine(maximumMessageBytes: SubscriberHandler.maximumMessageBytes)
-    private var isClosing = false
-    private var closing: (side: SubscriberEnd.Side, code: UInt16?, reason: String) = (.nobody, nil, "connection lost")
+    private var end: (side: SubscriberEnd.Side, code: UInt16?, reason: String) = (.nobody, nil, "connection lost")
 
     /// - Parameters:
     ///   - expiry: of the token that let it in.
@@ -91,22 +87,28 @@ package final class SubscriberHandler: ChannelInboundHandler {
         self.machine = SubscriberStateMachine(cursor: self.cursor)
     }
 
-    package func handlerAdded(context: ChannelHandlerContext) {
+    /// The transport's handler is in the pipeline.
+    func join(_ context: ChannelHandlerContext, by transport: any SubscriberTransport) {
         self.context = context
+        self.transport = transport
         self.channel = context.channel
         if !self.isEncrypted { self.socket = DirectSocket(context.pipeline.syncOperations) }
         self.pingRound = self.hub.currentPingRound
         self.hub.add(self)
         self.start = .now
-        self.expiry?.start(on: context.eventLoop) { self.close(.notAllowed, reason: "the token has expired") }
+        self.expiry?.start(on: context.eventLoop) {
+            self.transport?.close(.notAllowed, reason: "the token has expired")
+        }
         self.observer.observe(.subscriberJoined(channel: self.channelName, kind: self.kind))
         self.tellPhase()
         if let gap = self.resumePoint?.gap { self.tell(gap) }
         if self.cursor == self.hub.head { self.takeTurn() } else { self.hub.awaitTurn(self) }
     }
 
-    package func handlerRemoved(context: ChannelHandlerContext) {
+    /// The connection is over.
+    func connectionEnded() {
         self.context = nil
+        self.transport = nil
         self.channel = nil
         self.socket = nil
         self.expiry?.cancel()
@@ -122,13 +124,19 @@ package final class SubscriberHandler: ChannelInboundHandler {
                     duration: .now - self.start,
                     events: self.eventsSent,
                     bytes: self.bytesWritten,
-                    side: self.closing.side,
-                    code: self.closing.code,
-                    reason: self.closing.reason
+                    side: self.end.side,
+                    code: self.end.code,
+                    reason: self.end.reason
                 )
             )
         )
         self.whenClosed()
+    }
+
+    /// Nothing more is sent; what ends the connection is told to the observer when it has ended.
+    func leave(_ side: SubscriberEnd.Side, code: UInt16? = nil, reason: String) {
+        self.end = (side, code, reason)
+        self.leave()
     }
 
     private func leave() {
@@ -192,7 +200,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
                 _ = self.machine.pageRead()
                 self.send(page, after: after)
             case .tellLost(let after, let through):
-                if self.kind == .raw { return self.closeFallenBehind() }
+                if !self.kind.tellsPosition { return self.closeFallenBehind() }
                 let gap = Gap(
                     id: through,
                     channel: self.channelName,
@@ -204,7 +212,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
                 self.machine.sent(through: through)
             case .goLive(let isFirstTime):
                 self.hub.addLive(self)
-                if isFirstTime && self.kind == .enveloped { self.writeLive() }
+                if isFirstTime && self.kind.tellsPosition { self.writeLive() }
                 context.flush()
                 return
             }
@@ -225,7 +233,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
 
     private func writeLive() {
         var frame = ByteBuffer()
-        frame.writeFrame(.live(id: self.hub.head, logID: self.pages.log.identity.logID))
+        frame.write(.live(id: self.hub.head, logID: self.pages.log.identity.logID), as: self.kind)
         self.write(frame)
     }
 
@@ -250,7 +258,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
             self.arrived = page
             self.hub.awaitTurn(self)
         case .failure:
-            self.close(.internalError, reason: "the log can't be read")
+            self.transport?.close(.internalError, reason: "the log can't be read")
         }
     }
 
@@ -258,7 +266,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
         let range = self.hub.readableRange
         // It may have been read for a loop that is ahead of this one.
         let through = min(page.through, range.through)
-        if self.kind == .raw && page.hasLoss(after: after, through: through) { return self.closeFallenBehind() }
+        if !self.kind.tellsPosition && page.hasLoss(after: after, through: through) { return self.closeFallenBehind() }
         self.count(page.counts(after: after, through: through))
         self.write(page.frames(after: after, through: through))
         self.machine.sent(through: through)
@@ -267,7 +275,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
 
     /// A raw stream can't carry a gap.
     private func closeFallenBehind() {
-        self.close(.tryAgainLater, reason: "fell behind what the log keeps")
+        self.transport?.close(.tryAgainLater, reason: "fell behind what the log keeps")
     }
 
     // MARK: - Live
@@ -284,7 +292,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
         events: Int,
         after previousHead: EventID
     ) -> Bool {
-        guard let channel = self.channel, let context = self.context, self.liveIndex != nil else { return false }
+        guard let channel = self.channel, self.liveIndex != nil else { return false }
         let socket = self.idleSocket(of: channel)
         let isWritable = socket != nil || channel.isWritable
         switch self.machine.batchFannedOut(after: previousHead, isWritable: isWritable) {
@@ -292,7 +300,7 @@ package final class SubscriberHandler: ChannelInboundHandler {
             let taken = socket?.send(bytes) ?? 0
             self.bytesWritten += taken
             self.eventsSent += events
-            if taken < bytes.count { self.send(frames.behind(taken), context) }
+            if taken < bytes.count { self.send(frames.behind(taken)) }
             return true
         case .stop:
             self.hub.removeLive(self)
@@ -309,14 +317,8 @@ package final class SubscriberHandler: ChannelInboundHandler {
         return self.mayHavePending ? nil : socket
     }
 
-    package func channelWritabilityChanged(context: ChannelHandlerContext) {
-        // What it took is a sign of life, while its answer to a ping waits behind what it has yet to read.
-        if context.channel.isWritable {
-            self.pingsUnanswered = 0
-            if let payload = self.pingToAnswer.take(), !self.isClosing { self.answerPing(payload, context) }
-        }
-        if context.channel.isWritable && self.machine.becameWritable() { self.hub.awaitTurn(self) }
-        context.fireChannelWritabilityChanged()
+    func becameWritable() {
+        if self.machine.becameWritable() { self.hub.awaitTurn(self) }
     }
 
     private func write(_ frames: ByteBuffer) {
@@ -324,130 +326,33 @@ package final class SubscriberHandler: ChannelInboundHandler {
         self.mayHavePending = true
         self.bytesWritten += frames.readableBytes
         self.replayed.bytes += frames.readableBytes
-        self.context?.write(self.wrapOutboundOut(frames), promise: nil)
+        self.context?.write(NIOAny(frames), promise: nil)
     }
 
-    private func send(_ frames: ByteBuffer, _ context: ChannelHandlerContext) {
+    /// What is no event leaves by the same way, so that it is known to be pending.
+    func send(_ bytes: ByteBuffer) {
         self.mayHavePending = true
-        self.bytesWritten += frames.readableBytes
-        context.writeAndFlush(self.wrapOutboundOut(frames), promise: nil)
+        self.bytesWritten += bytes.readableBytes
+        self.context?.writeAndFlush(NIOAny(bytes), promise: nil)
     }
 
-    // MARK: - From the client
-
-    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let frame = self.unwrapInboundIn(data)
-        self.pingsUnanswered = 0
-        guard !self.isClosing else {
-            // Only the answer to our close still counts.
-            if frame.opcode == .connectionClose { context.close(promise: nil) }
-            return
-        }
-        self.act(on: self.clientFrames.received(frame), context)
-    }
-
-    private func act(on action: ClientFrameStateMachine.Action, _ context: ChannelHandlerContext) {
-        switch action {
-        case .none, .message:
-            // Messages are not expected: read, judged and ignored.
-            break
-        case .answerPing(let payload):
-            self.answerPing(payload, context)
-        case .answerClose(let code, let reason):
-            self.answerClose(code, reason, context)
-        case .refuse(let code, let reason):
-            self.close(code, reason: reason)
-        }
-    }
-
-    /// A peer that pings without reading gets no answers to keep; only the latest ping has to be answered, and that one
-    /// when it reads again (RFC 6455, section 5.5.3).
-    private func answerPing(_ payload: ByteBuffer, _ context: ChannelHandlerContext) {
-        guard context.channel.isWritable else {
-            // A copy: the payload is a part of all that was read with it.
-            self.pingToAnswer = ByteBuffer(bytes: payload.readableBytesView)
-            return
-        }
-        var pong = ByteBuffer()
-        pong.writeWebSocketFrame(.pong, payload.readableBytesView)
-        self.send(pong, context)
-    }
-
-    /// Ends the connection when what was written has left, or hasn't in time.
-    private func answerClose(_ code: UInt16, _ reason: String, _ context: ChannelHandlerContext) {
-        self.isClosing = true
-        self.closing = (.client, code, "closed by the client")
-        self.leave()
-        var frame = ByteBuffer()
-        frame.writeWebSocketClose(code: code, reason: reason)
-        let hasLeft = context.eventLoop.makePromise(of: Void.self)
-        hasLeft.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
-        context.writeAndFlush(self.wrapOutboundOut(frame), promise: hasLeft)
-        self.cutAfterTimeout(context)
-    }
-
-    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        switch error {
-        case let error as NIOWebSocketError where !self.isClosing:
-            self.act(on: self.clientFrames.undecodable(error), context)
-            // What still comes would reset a closed connection before the peer has read why: only our half ends.
-            context.close(mode: .output, promise: nil)
-        case is NIOWebSocketError,
-            is ByteToMessageDecoderError where self.isClosing:
-            // The peer still sends what was refused.
-            break
-        default:
-            context.close(promise: nil)
-        }
-    }
-
-    /// It is this connection's turn in the ping interval.
-    func ping() {
-        guard let context = self.context, !self.isClosing else { return }
-        // With the kernel's buffer full, something can only leave if the peer takes something: it reads, if so slowly
-        // that our own buffer has not become free yet.
-        if let takenAtPing, self.bytesWritten - self.unsentBytes > takenAtPing { self.pingsUnanswered = 0 }
-        guard self.pingsUnanswered < 2 else {
-            self.closing.reason = "no answer to pings"
-            return context.close(promise: nil)
-        }
-        self.pingsUnanswered += 1
-        var frame = ByteBuffer()
-        frame.writeWebSocketFrame(.ping, ByteBuffer().readableBytesView)
-        self.send(frame, context)
-        let unsent = self.unsentBytes
-        self.takenAtPing = unsent > 0 ? self.bytesWritten - unsent : nil
-    }
-
-    private var unsentBytes: Int {
+    /// Written, and not taken by the kernel yet.
+    var unsentBytes: Int {
         (try? self.channel?.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
-    // MARK: - Closing
+    // MARK: - The connection's upkeep
 
-    /// Says goodbye and cuts the connection when the peer has answered, or hasn't in time.
-    private func close(_ code: CloseCode, reason: String) {
-        guard let context = self.context, !self.isClosing else { return }
-        self.isClosing = true
-        self.closing = (.relay, code.rawValue, reason)
-        self.leave()
-        var frame = ByteBuffer()
-        frame.writeWebSocketClose(code, reason: reason)
-        context.writeAndFlush(self.wrapOutboundOut(frame), promise: nil)
-        self.cutAfterTimeout(context)
+    func keepAlive() {
+        self.transport?.keepAlive()
     }
 
-    private func cutAfterTimeout(_ context: ChannelHandlerContext) {
-        context.eventLoop.assumeIsolated().scheduleTask(in: Self.closeTimeout) {
-            self.context?.close(promise: nil)
-        }
-    }
-
-    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard event is ChannelShouldQuiesceEvent else { return context.fireUserInboundEventTriggered(event) }
+    /// The server shuts down: its clients are sent away one after the other.
+    func drain() {
+        guard let context = self.context else { return }
         let delay = self.hub.nextDrainDelay(window: self.drainWindow())
         context.eventLoop.assumeIsolated().scheduleTask(in: delay) {
-            self.close(.goingAway, reason: "shutting down, come back")
+            self.transport?.close(.goingAway, reason: "shutting down, come back")
         }
     }
 }

@@ -18,34 +18,16 @@ package final class LoopHub {
     /// Those that get batches as they come.
     private var live: [ChannelName: Live] = [:]
     /// All, whatever their state.
-    private var subscribers: [SubscriberHandler] = []
+    private var subscribers: [Subscriber] = []
     /// Those that have something to replay, until it is their turn; each of them once, so no more than clients.
-    private var awaitingTurn = Queue<SubscriberHandler>()
+    private var awaitingTurn = Queue<Subscriber>()
     private var isGivingTurns = false
     private var pingRound = 0
     private var pinging: RepeatedTask?
     private var drain: (spacing: TimeAmount, next: Int64)?
 
     /// Of one channel.
-    private struct Live {
-        var raw: [SubscriberHandler] = []
-        var enveloped: [SubscriberHandler] = []
-
-        subscript(kind: FrameKind) -> [SubscriberHandler] {
-            get {
-                switch kind {
-                case .raw: self.raw
-                case .enveloped: self.enveloped
-                }
-            }
-            _modify {
-                switch kind {
-                case .raw: yield &self.raw
-                case .enveloped: yield &self.enveloped
-                }
-            }
-        }
-    }
+    private typealias Live = PerFrameKind<[Subscriber]>
 
     package init(eventLoop: any EventLoop, head: EventID, observer: any Observer) {
         self.eventLoop = eventLoop
@@ -93,10 +75,11 @@ package final class LoopHub {
         var delivery = LoopDelivery()
         for channel in frames.channels ?? Array(self.live.keys) {
             guard let live = self.live[channel] else { continue }
-            self.fanOut(frames, of: channel, .raw, to: live.raw, after: previousHead, &delivery)
-            self.fanOut(frames, of: channel, .enveloped, to: live.enveloped, after: previousHead, &delivery)
+            for kind in FrameKind.allCases {
+                self.fanOut(frames, of: channel, kind, to: live[kind], after: previousHead, &delivery)
+            }
         }
-        if delivery.bytes == 0 { return }
+        if delivery.isEmpty { return }
         // Once for all subscribers; a clock read and some counters are nothing beside one system call for each.
         delivery.lag = batch.received.map { .now - $0 }
         self.observer.observe(.batchDelivered(delivery))
@@ -107,7 +90,7 @@ package final class LoopHub {
         _ frames: FrameBatch,
         of channel: ChannelName,
         _ kind: FrameKind,
-        to subscribers: [SubscriberHandler],
+        to subscribers: [Subscriber],
         after previousHead: EventID,
         _ delivery: inout LoopDelivery
     ) {
@@ -125,21 +108,21 @@ package final class LoopHub {
         if sent > 0 { for gap in encoded.gaps { self.observer.observe(.gapTold(gap.reason, times: sent)) } }
     }
 
-    func addLive(_ subscriber: SubscriberHandler) {
+    func addLive(_ subscriber: Subscriber) {
         let channel = subscriber.channelName
-        subscriber.liveIndex = self.live[channel, default: Live()][subscriber.kind].count
-        self.live[channel, default: Live()][subscriber.kind].append(subscriber)
+        subscriber.liveIndex = self.live[channel]?[subscriber.kind].count ?? 0
+        self.live[channel, default: Live { _ in [] }][subscriber.kind].append(subscriber)
     }
 
     /// Takes a subscriber from the live ones; the last one of the list takes its place.
-    func removeLive(_ subscriber: SubscriberHandler) {
+    func removeLive(_ subscriber: Subscriber) {
         let (channel, kind) = (subscriber.channelName, subscriber.kind)
         guard let index = subscriber.liveIndex, let last = self.live[channel]?[kind].popLast() else { return }
         subscriber.liveIndex = nil
         if last !== subscriber {
             self.live[channel]?[kind][index] = last
             last.liveIndex = index
-        } else if self.live[channel].map({ $0.raw.isEmpty && $0.enveloped.isEmpty }) == true {
+        } else if self.live[channel].map({ live in FrameKind.allCases.allSatisfy { live[$0].isEmpty } }) == true {
             self.live[channel] = nil
         }
     }
@@ -147,7 +130,7 @@ package final class LoopHub {
     // MARK: - Replay
 
     /// It is a subscriber's turn soon. A storm of them shares the loop among all, and with live events.
-    func awaitTurn(_ subscriber: SubscriberHandler) {
+    func awaitTurn(_ subscriber: Subscriber) {
         self.awaitingTurn.append(subscriber)
         if self.isGivingTurns { return }
         self.isGivingTurns = true
@@ -168,13 +151,13 @@ package final class LoopHub {
 
     // MARK: - All subscribers
 
-    func add(_ subscriber: SubscriberHandler) {
+    func add(_ subscriber: Subscriber) {
         subscriber.index = self.subscribers.count
         self.subscribers.append(subscriber)
         self.startPinging()
     }
 
-    func remove(_ subscriber: SubscriberHandler) {
+    func remove(_ subscriber: Subscriber) {
         guard let index = subscriber.index, let last = self.subscribers.popLast() else { return }
         subscriber.index = nil
         if last !== subscriber {
@@ -198,7 +181,7 @@ package final class LoopHub {
 
     private func pingNext() {
         self.pingRound = (self.pingRound + 1) % Self.pingRounds
-        for subscriber in self.subscribers where subscriber.pingRound == self.pingRound { subscriber.ping() }
+        for subscriber in self.subscribers where subscriber.pingRound == self.pingRound { subscriber.keepAlive() }
     }
 
     /// The round of the interval in which a subscriber that joins now is pinged.

@@ -1,0 +1,155 @@
+package import NIOCore
+package import NIOWebSocket
+import RelayCore
+
+/// A subscriber's WebSocket: answers the peer's control frames, pings it, and closes.
+package final class WebSocketHandler: ChannelInboundHandler, SubscriberTransport {
+    package typealias InboundIn = WebSocketFrame
+    package typealias OutboundOut = ByteBuffer
+
+    /// Bytes of one message from the client, which is read and ignored.
+    package static let maximumMessageBytes = 64 << 10
+
+    private let subscriber: Subscriber
+    private var context: ChannelHandlerContext?
+    private var clientFrames = ClientFrameStateMachine(maximumMessageBytes: WebSocketHandler.maximumMessageBytes)
+    private var pingsUnanswered = 0
+    /// After the last ping: what had left, if the kernel's buffer was full then.
+    private var takenAtPing: Int?
+    /// The payload of the latest ping, while it can't be answered.
+    private var pingToAnswer: ByteBuffer?
+    private var isClosing = false
+
+    package init(_ subscriber: Subscriber) {
+        self.subscriber = subscriber
+    }
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        self.subscriber.join(context, by: self)
+    }
+
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        self.subscriber.connectionEnded()
+    }
+
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        // What it took is a sign of life, while its answer to a ping waits behind what it has yet to read.
+        if context.channel.isWritable {
+            self.pingsUnanswered = 0
+            if let payload = self.pingToAnswer.take(), !self.isClosing { self.answerPing(payload, context) }
+            if context.channel.isWritable { self.subscriber.becameWritable() }
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event is ChannelShouldQuiesceEvent else { return context.fireUserInboundEventTriggered(event) }
+        self.subscriber.drain()
+    }
+
+    // MARK: - From the client
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let frame = self.unwrapInboundIn(data)
+        self.pingsUnanswered = 0
+        guard !self.isClosing else {
+            // Only the answer to our close still counts.
+            if frame.opcode == .connectionClose { context.close(promise: nil) }
+            return
+        }
+        self.act(on: self.clientFrames.received(frame), context)
+    }
+
+    private func act(on action: ClientFrameStateMachine.Action, _ context: ChannelHandlerContext) {
+        switch action {
+        case .none, .message:
+            // Messages are not expected: read, judged and ignored.
+            break
+        case .answerPing(let payload):
+            self.answerPing(payload, context)
+        case .answerClose(let code, let reason):
+            self.answerClose(code, reason, context)
+        case .refuse(let code, let reason):
+            self.close(code, reason: reason)
+        }
+    }
+
+    /// A peer that pings without reading gets no answers to keep; only the latest ping has to be answered, and that one
+    /// when it reads again (RFC 6455, section 5.5.3).
+    private func answerPing(_ payload: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard context.channel.isWritable else {
+            // A copy: the payload is a part of all that was read with it.
+            self.pingToAnswer = ByteBuffer(bytes: payload.readableBytesView)
+            return
+        }
+        var pong = ByteBuffer()
+        pong.writeWebSocketFrame(.pong, payload.readableBytesView)
+        self.subscriber.send(pong)
+    }
+
+    /// Ends the connection when what was written has left, or hasn't in time.
+    private func answerClose(_ code: UInt16, _ reason: String, _ context: ChannelHandlerContext) {
+        self.isClosing = true
+        self.subscriber.leave(.client, code: code, reason: "closed by the client")
+        var frame = ByteBuffer()
+        frame.writeWebSocketClose(code: code, reason: reason)
+        let hasLeft = context.eventLoop.makePromise(of: Void.self)
+        hasLeft.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+        context.writeAndFlush(self.wrapOutboundOut(frame), promise: hasLeft)
+        self.cutAfterTimeout(context)
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        case let error as NIOWebSocketError where !self.isClosing:
+            self.act(on: self.clientFrames.undecodable(error), context)
+            // What still comes would reset a closed connection before the peer has read why: only our half ends.
+            context.close(mode: .output, promise: nil)
+        case is NIOWebSocketError,
+            is ByteToMessageDecoderError where self.isClosing:
+            // The peer still sends what was refused.
+            break
+        default:
+            context.close(promise: nil)
+        }
+    }
+
+    func keepAlive() {
+        guard let context = self.context, !self.isClosing else { return }
+        // With the kernel's buffer full, something can only leave if the peer takes something: it reads, if so slowly
+        // that our own buffer has not become free yet.
+        let taken = self.subscriber.bytesWritten - self.subscriber.unsentBytes
+        if let takenAtPing, taken > takenAtPing { self.pingsUnanswered = 0 }
+        guard self.pingsUnanswered < 2 else {
+            self.subscriber.leave(.nobody, reason: "no answer to pings")
+            return context.close(promise: nil)
+        }
+        self.pingsUnanswered += 1
+        var frame = ByteBuffer()
+        frame.writeWebSocketFrame(.ping, ByteBuffer().readableBytesView)
+        self.subscriber.send(frame)
+        let unsent = self.subscriber.unsentBytes
+        self.takenAtPing = unsent > 0 ? self.subscriber.bytesWritten - unsent : nil
+    }
+
+    // MARK: - Closing
+
+    /// The connection is cut when the peer has answered, or hasn't in time.
+    func close(_ code: CloseCode, reason: String) {
+        guard let context = self.context, !self.isClosing else { return }
+        self.isClosing = true
+        self.subscriber.leave(.relay, code: code.rawValue, reason: reason)
+        var frame = ByteBuffer()
+        frame.writeWebSocketClose(code, reason: reason)
+        context.writeAndFlush(self.wrapOutboundOut(frame), promise: nil)
+        self.cutAfterTimeout(context)
+    }
+
+    private func cutAfterTimeout(_ context: ChannelHandlerContext) {
+        context.eventLoop.assumeIsolated().scheduleTask(in: Subscriber.closeTimeout) {
+            self.context?.close(promise: nil)
+        }
+    }
+}
