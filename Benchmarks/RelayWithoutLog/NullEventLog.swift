@@ -49,7 +49,7 @@ final class NullEventLog: EventLog {
     }
 
     func read(
-        _ channel: ChannelName,
+        _ selection: ChannelSelection,
         after: EventID,
         through: EventID,
         limit: Int

@@ -26,13 +26,17 @@ package protocol EventLog: Sendable {
     ///   aside then.
     func setAside(_ writes: [LogWrite], expecting last: EventID) async throws -> AppendOutcome
 
-    /// The entries of `channel` with ids in `after < id ≤ through`, oldest first.
+    /// The entries of the selected channels with ids in `after < id ≤ through`, oldest first.
     ///
     /// Never silently truncated: a page that ends early says where to go on, and a page whose beginning was evicted
-    /// starts with a gap. Floor and rows are read from one snapshot. A gap that says only where the recording of the
+    /// starts with a gap. Where the selection is one channel, this gap stands at its end, as if it were an event. Where it
+    /// may be several, one for each channel stands at the cursor (its id is `after`): events of the others may lie within
+    /// its range, and whoever gets no further than the gap must be told again. A gap that concerns all the channels has
+    /// none. Floors and rows are read from one snapshot. A gap that says only where the recording of the
     /// channel began (`unrecorded` after 0) is left out for the cursor 0, which claims nothing about the time before.
-    /// - Parameter limit: entries at the most; the page may be shorter, since its bytes are bounded too.
-    func read(_ channel: ChannelName, after: EventID, through: EventID, limit: Int) async throws -> LogPage
+    /// - Parameter limit: entries at the most, gaps at the cursor of several channels aside; the page may be shorter,
+    ///   since its bytes are bounded too.
+    func read(_ selection: ChannelSelection, after: EventID, through: EventID, limit: Int) async throws -> LogPage
 
     /// A window of one channel for people and programs that look back, and the channel's positions.
     func history(_ query: HistoryQuery) async throws -> HistoryPage
@@ -49,6 +53,18 @@ package protocol EventLog: Sendable {
     /// Stops cleanly: what was appended is on disk, and the next start goes on with the next id.
     /// - Throws: when that is not possible, or what was set aside can't be written. It is closed all the same.
     func close() async throws
+}
+
+extension EventLog {
+    /// The same of one channel.
+    package func read(
+        _ channel: ChannelName,
+        after: EventID,
+        through: EventID,
+        limit: Int
+    ) async throws -> LogPage {
+        try await self.read(ChannelSelection(channel), after: after, through: through, limit: limit)
+    }
 }
 
 package enum LogRepair: String, Sendable {

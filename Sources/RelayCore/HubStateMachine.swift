@@ -112,11 +112,19 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
         return cursor < self.standing.writtenThrough ? .belowTail : .lost(through: oldest.after)
     }
 
-    /// The oldest batch with entries after `cursor` that concerns `channel`, and its last id; nil if there is none up to
-    /// the head. The cursor must be `inTail`.
-    package func tailBatch(after cursor: EventID, of channel: ChannelName) -> (batch: Batch, last: EventID)? {
-        let numbers = [channel, nil].compactMap { self.firstNumber(after: cursor, under: $0) }
-        guard let number = numbers.min() else { return nil }
+    /// The oldest batch with entries after `cursor` that concerns one of the channels, and its last id; nil if there is
+    /// none up to the head. The cursor must be `inTail`.
+    package func tailBatch(after cursor: EventID, of selection: ChannelSelection) -> (batch: Batch, last: EventID)? {
+        var number = self.firstNumber(after: cursor, under: nil)
+        func take(_ channel: ChannelName) {
+            guard let other = self.firstNumber(after: cursor, under: channel) else { return }
+            number = min(number ?? other, other)
+        }
+        for channel in selection.names { take(channel) }
+        if !selection.patterns.isEmpty {
+            for case let channel? in self.numbers.keys where selection.finds(channel) { take(channel) }
+        }
+        guard let number else { return nil }
         let item = self.tail[number - self.leftCount]
         return (item.batch, item.last)
     }

@@ -30,11 +30,11 @@ package enum Observation: Sendable {
     /// That is not possible either any more: events wait in PostgreSQL.
     case eventsWait(reason: String)
     case eventsAbandoned(count: Int)
-    case subscriberJoined(channel: ChannelName, kind: FrameKind)
+    case subscriberJoined(ChannelSelection, kind: FrameKind)
     /// `closed` stands for not being there, before and after.
     case subscriberMoved(FrameKind, from: SubscriberStateMachine.Phase, to: SubscriberStateMachine.Phase)
     case subscriberLeft(SubscriberEnd)
-    case subscriberLagging(channel: ChannelName)
+    case subscriberLagging(ChannelSelection)
     case requestAnswered(AnsweredRequest)
     case requestRefused(RefusalCause, status: Int, reason: String)
     case requestFailed(reason: String)

@@ -377,12 +377,43 @@ package actor Relay {
         return self.last
     }
 
+    /// Lets a subscriber of several channels in, or none of them.
+    /// - Throws: `ChannelRefusal` of the first of them that is refused. It counts for none of them then.
+    package func admit(_ channels: [ChannelName]) async throws -> EventID {
+        if channels.count == 1 { return try await self.admit(channels[0]) }
+        let admissions = await withTaskGroup(of: (Int, ChannelRefusal?).self) { group in
+            // At the same time: each may have to wait for PostgreSQL.
+            for (index, channel) in channels.enumerated() {
+                group.addTask {
+                    do throws(ChannelRefusal) { _ = try await self.admit(channel) } catch { return (index, error) }
+                    return (index, nil)
+                }
+            }
+            var admissions: [(Int, ChannelRefusal?)] = []
+            for await admission in group { admissions.append(admission) }
+            return admissions
+        }
+        let refusals = admissions.filter { $0.1 != nil }
+        guard let first = refusals.min(by: { $0.0 < $1.0 }), let refusal = first.1 else { return self.last }
+        for (index, refusal) in admissions where refusal == nil { self.subscriberLeft(channels[index]) }
+        throw refusal
+    }
+
     /// Lets a subscriber of `channel` in at once, on an event loop whose newest id is `head`, if nobody has to be waited
     /// for. For a cursor above `head` that is not enough: there `admit` says whether the log has given it.
     /// - Returns: whether it was let in; if not, `admit` decides.
     package nonisolated func admitAtOnce(_ channel: ChannelName, head: EventID) -> Bool {
         let now = self.serverClock.now()
         return self.registry.withLock { $0.subscriberCameAtOnce(to: channel, head: head, at: now) }
+    }
+
+    /// The same of several channels, or none of them.
+    package nonisolated func admitAtOnce(_ channels: [ChannelName], head: EventID) -> Bool {
+        for (index, channel) in channels.enumerated() where !self.admitAtOnce(channel, head: head) {
+            for admitted in channels[..<index] { self.subscriberLeft(admitted) }
+            return false
+        }
+        return true
     }
 
     package nonisolated func subscriberLeft(_ channel: ChannelName) {

@@ -6,11 +6,12 @@ package struct ResumePoint: Sendable, Equatable {
     package let gap: Gap?
 
     /// - Parameters:
+    ///   - channel: the one that it is about; nil for several.
     ///   - presented: the cursor that the client sent.
     ///   - logID: the log in which the client got it, if it said so.
     ///   - last: the newest id that this log has given by now.
     package init(
-        channel: ChannelName,
+        channel: ChannelName?,
         presented: EventID,
         logID: String?,
         identity: LogIdentity,

@@ -11,7 +11,7 @@ package struct SubscriberEnd: Sendable, Equatable {
     package var address: String
     /// Whom its token names; nil without a token.
     package var subject: String?
-    package var channel: ChannelName
+    package var selection: ChannelSelection
     package var kind: FrameKind
     package var duration: Duration
     /// Live and replayed.
@@ -25,7 +25,7 @@ package struct SubscriberEnd: Sendable, Equatable {
     package init(
         address: String,
         subject: String?,
-        channel: ChannelName,
+        selection: ChannelSelection,
         kind: FrameKind,
         duration: Duration,
         events: Int,
@@ -36,7 +36,7 @@ package struct SubscriberEnd: Sendable, Equatable {
     ) {
         self.address = address
         self.subject = subject
-        self.channel = channel
+        self.selection = selection
         self.kind = kind
         self.duration = duration
         self.events = events

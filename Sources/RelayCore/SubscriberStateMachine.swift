@@ -46,6 +46,14 @@ package struct SubscriberStateMachine: Sendable {
         }
     }
 
+    /// What it has seen; nil where that is all that its loop has fanned out, and at the end.
+    package var cursor: EventID? {
+        switch self.state {
+        case .replaying(let cursor, _), .lagging(let cursor, _): cursor
+        case .live, .closed: nil
+        }
+    }
+
     package enum ProceedAction: Equatable {
         /// Something else has to happen first; it will call again.
         case none

@@ -65,7 +65,7 @@ package actor AccessLog: Observer {
 
     private func write(_ end: SubscriberEnd) {
         var metadata: Logger.Metadata = [
-            "address": "\(logText(end.address))", "channel": "\(logText(end.channel.text))",
+            "address": "\(logText(end.address))", "channel": "\(logText(end.selection.description))",
             "kind": "\(end.kind.rawValue)", "seconds": "\(end.duration.asSeconds)", "events": "\(end.events)",
             "bytes": "\(end.bytes)", "ended-by": "\(end.side.rawValue)", "reason": "\(logText(end.reason))",
         ]

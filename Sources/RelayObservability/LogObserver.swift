@@ -58,18 +58,18 @@ package struct LogObserver: Observer {
                 "stopping without having written the newest events",
                 metadata: ["events": "\(count)"]
             )
-        case .subscriberJoined(let channel, let kind):
+        case .subscriberJoined(let selection, let kind):
             self.logger.debug(
                 "subscriber joined",
-                metadata: ["channel": "\(logText(channel.text))", "kind": "\(kind.rawValue)"]
+                metadata: ["channel": "\(logText(selection.description))", "kind": "\(kind.rawValue)"]
             )
         case .subscriberLeft(let end):
             self.logger.debug(
                 "subscriber left",
-                metadata: ["channel": "\(logText(end.channel.text))", "reason": "\(end.reason)"]
+                metadata: ["channel": "\(logText(end.selection.description))", "reason": "\(end.reason)"]
             )
-        case .subscriberLagging(let channel):
-            self.logger.debug("subscriber lags", metadata: ["channel": "\(logText(channel.text))"])
+        case .subscriberLagging(let selection):
+            self.logger.debug("subscriber lags", metadata: ["channel": "\(logText(selection.description))"])
         case .requestRefused(let cause, let status, let reason):
             self.logger.debug(
                 "request refused",

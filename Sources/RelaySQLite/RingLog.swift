@@ -87,12 +87,14 @@ package final class RingLog: EventLog {
     }
 
     package func read(
-        _ channel: ChannelName,
+        _ selection: ChannelSelection,
         after: EventID,
         through: EventID,
         limit: Int
     ) async throws -> LogPage {
-        try await self.reader.perform { try $0.current().read(channel, after: after, through: through, limit: limit) }
+        try await self.reader.perform {
+            try $0.current().read(selection, after: after, through: through, limit: limit)
+        }
     }
 
     package func history(_ query: HistoryQuery) async throws -> HistoryPage {

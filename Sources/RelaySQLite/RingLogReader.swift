@@ -4,8 +4,12 @@ import RelayCore
 final class RingLogReader {
     private let connection: SQLiteConnection
     private let channelByName: SQLiteStatement
-    private let events: DirectedStatement
-    private let gaps: DirectedStatement
+    private let channels: SQLiteStatement
+    private let oldestFirst: EventMerge
+    private let newestFirst: EventMerge
+    private let gaps: SQLiteStatement
+    private let gapsNewestFirst: SQLiteStatement
+    private let gapsOfChannel: SQLiteStatement
     private let oldest: SQLiteStatement
     private let newest: SQLiteStatement
 
@@ -14,18 +18,8 @@ final class RingLogReader {
     /// How long a read waits for a lock.
     private static let busyTimeout = Duration.seconds(5)
 
-    /// A statement that walks up or down the ids of a window, both of its ends exclusive.
-    private struct DirectedStatement {
-        let ascending: SQLiteStatement
-        let descending: SQLiteStatement
-
-        init(_ connection: SQLiteConnection, _ select: String) throws {
-            self.ascending = try connection.prepare("\(select) ORDER BY id LIMIT ?4")
-            self.descending = try connection.prepare("\(select) ORDER BY id DESC LIMIT ?4")
-        }
-    }
-
     private struct ChannelRow {
+        let name: ChannelName
         let rowID: Int64
         let isRecording: Bool
         let recordedFrom: EventID
@@ -39,28 +33,16 @@ final class RingLogReader {
         let connection = try RingLogConnection.open(path: path, busyTimeout: Self.busyTimeout)
         try connection.execute("PRAGMA query_only = ON")
         self.connection = connection
-        self.channelByName = try connection.prepare(
-            """
-            SELECT id, recording, recorded_from, since, evicted_through, evicted FROM channel WHERE name = ?1
-            """
-        )
-        self.events = try DirectedStatement(
-            connection,
-            """
-            SELECT id, ahead, payload, typeof(payload) = 'text' FROM event
-            WHERE channel_id = ?1 AND id > ?2 AND id < ?3
-            """
-        )
-        // Gaps of all channels from before a channel was recorded say nothing about it. One that says only where the
-        // recording began is nothing to a cursor that claims nothing about the time before (?5).
-        self.gaps = try DirectedStatement(
-            connection,
-            """
-            SELECT id, after_id, reason FROM gap
-            WHERE (channel_id = ?1 OR channel_id IS NULL AND id > (SELECT recorded_from FROM channel WHERE id = ?1))
-              AND id > ?2 AND id < ?3
-              AND NOT (?5 AND after_id = 0 AND reason = 'unrecorded')
-            """
+        let columns = "id, recording, recorded_from, since, evicted_through, evicted, name"
+        self.channelByName = try connection.prepare("SELECT \(columns) FROM channel WHERE name = ?1")
+        self.channels = try connection.prepare("SELECT \(columns) FROM channel")
+        self.oldestFirst = EventMerge(connection, ascending: true)
+        self.newestFirst = EventMerge(connection, ascending: false)
+        let gaps = "SELECT id, after_id, reason, channel_id FROM gap WHERE id > ?1 AND id < ?2 ORDER BY id"
+        self.gaps = try connection.prepare(gaps)
+        self.gapsNewestFirst = try connection.prepare("\(gaps) DESC")
+        self.gapsOfChannel = try connection.prepare(
+            "SELECT 1 FROM gap WHERE (channel_id = ?1 OR channel_id IS NULL) AND id > ?2 AND id < ?3 LIMIT 1"
         )
         self.oldest = try connection.prepare("SELECT min(id) FROM event WHERE channel_id = ?1")
         self.newest = try connection.prepare("SELECT max(id) FROM event WHERE channel_id = ?1")
@@ -70,68 +52,62 @@ final class RingLogReader {
 
     /// Where the file is damaged, a gap stands for the rest of the range: what lies behind the damage can't be told from
     /// what lies in it, and whoever reads on must not be kept there for ever.
-    func read(_ channel: ChannelName, after: EventID, through: EventID, limit: Int) throws -> LogPage {
+    func read(_ selection: ChannelSelection, after: EventID, through: EventID, limit: Int) throws -> LogPage {
         do {
-            return try self.readUndamaged(channel, after: after, through: through, limit: limit)
+            return try self.connection.transaction("BEGIN") {
+                let rows = try self.rows(of: selection)
+                if rows.isEmpty { return LogPage(entries: [], next: through, atEnd: true) }
+                if selection.only != nil {
+                    return try self.page(of: rows[0], after: after, through: through, limit: limit)
+                }
+                return try self.page(of: rows, after: after, through: through, limit: limit)
+            }
         } catch let error as SQLiteError where error.isDamage {
-            let gap = Gap(id: through, channel: channel, after: after, before: through.next, reason: .damaged)
+            let gap = Gap(id: through, channel: selection.only, after: after, before: through.next, reason: .damaged)
             return LogPage(entries: [.gap(gap)], next: through, atEnd: true)
         }
     }
 
-    private func readUndamaged(
-        _ channel: ChannelName,
-        after: EventID,
-        through: EventID,
-        limit: Int
-    ) throws -> LogPage {
-        try self.connection.transaction("BEGIN") {
-            guard let row = try self.row(of: channel) else {
-                return LogPage(entries: [], next: through, atEnd: true)
-            }
-            var entries: [LogEntry] = []
-            var from = after
-            if after < row.evictedThrough {
-                // The floor may have passed the end of the range; the next page tells the rest.
-                from = min(row.evictedThrough, through)
-                entries.append(.gap(try self.evictedGap(of: row, channel, after: after, through: from)))
-                if limit <= 1 { return LogPage(entries: entries, next: from, atEnd: from == through) }
-            }
-            let window = Window(after: from, before: through.next, limit: max(1, limit - entries.count))
-            let rows = try self.entries(
-                of: channel,
-                row,
-                window,
-                ascending: true,
-                cursor: after,
-                maximumBytes: Self.pageBytes
-            )
-            entries.append(contentsOf: rows.entries)
-            return LogPage(entries: entries, next: rows.end ?? through, atEnd: rows.end == nil)
+    private func page(of row: ChannelRow, after: EventID, through: EventID, limit: Int) throws -> LogPage {
+        var entries: [LogEntry] = []
+        var from = after
+        if after < row.evictedThrough {
+            // The floor may have passed the end of the range; the next page tells the rest.
+            from = min(row.evictedThrough, through)
+            entries.append(.gap(try self.evictedGap(of: row, after: after, through: from)))
+            if limit <= 1 { return LogPage(entries: entries, next: from, atEnd: from == through) }
         }
+        let window = Window(after: from, before: through.next, limit: max(1, limit - entries.count))
+        let rest = try self.entries(of: [row], only: row.name, window, cursor: after, maximumBytes: Self.pageBytes)
+        entries.append(contentsOf: rest.entries)
+        return LogPage(entries: entries, next: rest.end ?? through, atEnd: rest.end == nil)
+    }
+
+    private func page(of rows: [ChannelRow], after: EventID, through: EventID, limit: Int) throws -> LogPage {
+        let gaps = rows.compactMap { row -> LogEntry? in
+            if after >= row.evictedThrough { return nil }
+            let before = min(row.evictedThrough, through).next
+            return .gap(Gap(id: after, channel: row.name, after: after, before: before, reason: .evicted))
+        }
+        let window = Window(after: after, before: through.next, limit: max(1, limit))
+        let rest = try self.entries(of: rows, only: nil, window, cursor: after, maximumBytes: Self.pageBytes)
+        return LogPage(entries: gaps + rest.entries, next: rest.end ?? through, atEnd: rest.end == nil)
     }
 
     /// The number is known only to a cursor that had seen nothing of the channel, and only if nothing else is missing
     /// in the range.
-    private func evictedGap(
-        of row: ChannelRow,
-        _ channel: ChannelName,
-        after: EventID,
-        through: EventID
-    ) throws -> Gap {
+    private func evictedGap(of row: ChannelRow, after: EventID, through: EventID) throws -> Gap {
         let isAll = after <= row.recordedFrom && through == row.evictedThrough
         let lost = try isAll && !self.hasGap(row, before: through) ? row.evicted : nil
-        return Gap(id: through, channel: channel, after: after, before: through.next, lost: lost, reason: .evicted)
+        return Gap(id: through, channel: row.name, after: after, before: through.next, lost: lost, reason: .evicted)
     }
 
     /// Whether a gap is stored for the channel since it was recorded first, up to `end`.
     private func hasGap(_ row: ChannelRow, before end: EventID) throws -> Bool {
-        try self.gaps.ascending.first {
+        try self.gapsOfChannel.first {
             $0.bind(1, row.rowID)
             $0.bind(2, row.recordedFrom)
             $0.bind(3, end)
-            $0.bind(4, 1)
-            $0.bind(5, 1)
         } value: { _ in
             true
         } ?? false
@@ -141,7 +117,7 @@ final class RingLogReader {
 
     func history(_ query: HistoryQuery) throws -> HistoryPage {
         try self.connection.transaction("BEGIN") {
-            guard let row = try self.row(of: query.channel) else {
+            guard let row = try self.rows(of: ChannelSelection(query.channel)).first else {
                 return HistoryPage(entries: [], hasMore: false, positions: .unknown)
             }
             let positions = ChannelPositions(
@@ -159,13 +135,13 @@ final class RingLogReader {
             if let after = query.after {
                 let evictedThrough = min(row.evictedThrough, EventID(window.before.rawValue - 1))
                 if after < evictedThrough {
-                    opening = [.gap(try self.evictedGap(of: row, query.channel, after: after, through: evictedThrough))]
+                    opening = [.gap(try self.evictedGap(of: row, after: after, through: evictedThrough))]
                     window.after = evictedThrough
                 }
             }
             let rows = try self.entries(
-                of: query.channel,
-                row,
+                of: [row],
+                only: query.channel,
                 window,
                 ascending: query.isForward,
                 cursor: query.after ?? .zero,
@@ -191,19 +167,37 @@ final class RingLogReader {
 
     // MARK: - Rows
 
-    private func row(of channel: ChannelName) throws -> ChannelRow? {
-        try self.channelByName.first {
-            $0.bind(1, text: channel.text.utf8)
-        } value: {
-            ChannelRow(
-                rowID: $0.integer(0),
-                isRecording: $0.integer(1) == 1,
-                recordedFrom: $0.id(2),
-                since: Timestamp(microseconds: $0.integer(3)),
-                evictedThrough: $0.id(4),
-                evicted: Int($0.integer(5))
-            )
+    /// Those of the selected channels that the log knows.
+    private func rows(of selection: ChannelSelection) throws -> [ChannelRow] {
+        var rows: [ChannelRow] = []
+        for name in selection.names {
+            let row = try self.channelByName.first {
+                $0.bind(1, text: name.text.utf8)
+            } value: {
+                Self.channelRow($0, name)
+            }
+            if let row { rows.append(row) }
         }
+        if selection.patterns.isEmpty { return rows }
+        try self.channels.eachRow {
+            if let name = try? ChannelName($0.text(6)), selection.finds(name), !selection.names.contains(name) {
+                rows.append(Self.channelRow($0, name))
+            }
+            return true
+        }
+        return rows
+    }
+
+    private static func channelRow(_ row: SQLiteStatement, _ name: ChannelName) -> ChannelRow {
+        ChannelRow(
+            name: name,
+            rowID: row.integer(0),
+            isRecording: row.integer(1) == 1,
+            recordedFrom: row.id(2),
+            since: Timestamp(microseconds: row.integer(3)),
+            evictedThrough: row.id(4),
+            evicted: Int(row.integer(5))
+        )
     }
 
     private struct Window {
@@ -213,46 +207,42 @@ final class RingLogReader {
         var limit: Int
     }
 
-    /// Events and stored gaps of a channel in the order of ids, from the old or the new end of the window.
+    /// Events and stored gaps of channels in the order of ids, from the old or the new end of the window.
+    /// - Parameter only: the channel, where it can only be one: gaps of all are told as its own.
     /// - Returns: `end`: the last id that the entries account for; nil if that is the whole window.
     private func entries(
-        of channel: ChannelName,
-        _ row: ChannelRow,
+        of rows: [ChannelRow],
+        only: ChannelName?,
         _ window: Window,
-        ascending: Bool,
+        ascending: Bool = true,
         cursor: EventID,
         maximumBytes: Int
     ) throws -> (entries: [LogEntry], end: EventID?) {
-        func bind(_ statement: SQLiteStatement) {
-            statement.bind(1, row.rowID)
-            statement.bind(2, window.after)
-            statement.bind(3, window.before)
-            statement.bind(4, Int64(window.limit))
-        }
+        let comesFirst: (EventID, EventID) -> Bool = ascending ? { $0 < $1 } : { $0 > $1 }
         var bytes = 0
         var events: [LogEntry] = []
-        try (ascending ? self.events.ascending : self.events.descending).eachRow(bind) { row in
-            events.append(.event(Self.event(row, of: channel)))
-            bytes += Int(row.byteCount(2))
-            return bytes < maximumBytes
+        var isCut = false
+        let sources = rows.map {
+            let after = max(window.after, $0.evictedThrough)
+            return EventMerge.Source(channel: $0.name, rowID: $0.rowID, after: after, before: window.before)
         }
-        var gaps: [LogEntry] = []
-        try (ascending ? self.gaps.ascending : self.gaps.descending).eachRow {
-            bind($0)
-            $0.bind(5, cursor == .zero ? 1 : 0)
-        } row: { row in
-            gaps.append(.gap(Self.gap(row, of: channel)))
-            return true
+        try (ascending ? self.oldestFirst : self.newestFirst).eachEvent(of: sources) { event in
+            events.append(.event(event))
+            bytes += event.payload.bytes.count
+            isCut = events.count == window.limit || bytes >= maximumBytes
+            return !isCut
         }
-        // Where one of the two was cut short, nothing beyond its end is accounted for.
-        let isBefore: (EventID, EventID) -> Bool = ascending ? { $0 < $1 } : { $0 > $1 }
-        let cuts = [
-            events.count == window.limit || bytes >= maximumBytes ? events.last?.id : nil,
-            gaps.count == window.limit ? gaps.last?.id : nil,
-        ]
-        var end = cuts.compactMap(\.self).min(by: isBefore)
-        var entries = gaps.isEmpty ? events : (events + gaps).sorted { isBefore($0.id, $1.id) }
-        if let end, !gaps.isEmpty { entries.removeAll { isBefore(end, $0.id) } }
+        // Where the events were cut short, nothing beyond their end is accounted for.
+        var window = window
+        var end = isCut ? events.last?.id : nil
+        if let end { if ascending { window.before = end.next } else { window.after = EventID(end.rawValue - 1) } }
+        let gaps = try self.gaps(of: rows, only: only, window, ascending: ascending, cursor: cursor)
+        if gaps.isEmpty { return (events, end) }
+        var entries = (events + gaps).sorted { comesFirst($0.id, $1.id) }
+        if gaps.count == window.limit, let last = gaps.last?.id {
+            end = end.map { comesFirst($0, last) ? $0 : last } ?? last
+            if let end { entries.removeAll { comesFirst(end, $0.id) } }
+        }
         if entries.count > window.limit {
             entries.removeLast(entries.count - window.limit)
             end = entries.last?.id
@@ -260,17 +250,36 @@ final class RingLogReader {
         return (entries, end)
     }
 
-    private static func event(_ row: SQLiteStatement, of channel: ChannelName) -> Event {
-        let id = row.id(0)
-        return Event(
-            id: id,
-            channel: channel,
-            time: Timestamp(microseconds: id.rawValue &- row.integer(1)),
-            payload: Payload(row.bytes(2), isValidUTF8: row.integer(3) == 1)
-        )
+    /// Stored gaps that say something about the channels.
+    private func gaps(
+        of rows: [ChannelRow],
+        only: ChannelName?,
+        _ window: Window,
+        ascending: Bool,
+        cursor: EventID
+    ) throws -> [LogEntry] {
+        guard let recordedFrom = rows.map(\.recordedFrom).min() else { return [] }
+        let names = Dictionary(rows.map { ($0.rowID, $0.name) }) { first, _ in first }
+        var gaps: [LogEntry] = []
+        try (ascending ? self.gaps : self.gapsNewestFirst).eachRow {
+            $0.bind(1, window.after)
+            $0.bind(2, window.before)
+        } row: { row in
+            let channel = row.isNull(3) ? nil : names[row.integer(3)]
+            // One of all channels from before a channel was recorded says nothing about it.
+            let concerns = row.isNull(3) ? row.id(0) > recordedFrom : channel != nil
+            if !concerns { return true }
+            let gap = Self.gap(row, of: channel ?? only)
+            // One that says only where the recording began is nothing to a cursor that claims nothing about the time
+            // before.
+            if cursor == .zero, gap.after == .zero, gap.reason == .unrecorded { return true }
+            gaps.append(.gap(gap))
+            return gaps.count < window.limit
+        }
+        return gaps
     }
 
-    private static func gap(_ row: SQLiteStatement, of channel: ChannelName) -> Gap {
+    private static func gap(_ row: SQLiteStatement, of channel: ChannelName?) -> Gap {
         // A reason that somebody's shell wrote is told as the general one rather than kept back.
         Gap(
             id: row.id(0),

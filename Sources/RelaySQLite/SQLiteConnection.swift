@@ -125,16 +125,27 @@ final class SQLiteStatement {
         _ bind: (SQLiteStatement) -> Void = { _ in },
         row: (SQLiteStatement) -> Bool
     ) throws {
-        // A failed step's error is its own; what reset repeats of it says nothing new.
-        defer { sqlite3_reset(self.statement) }
+        defer { self.reset() }
         bind(self)
-        while true {
-            switch sqlite3_step(self.statement) {
-            case SQLITE_ROW: if !row(self) { return }
-            case SQLITE_DONE: return
-            case let code: throw self.connection.error(code, work: self.sql)
-            }
+        while try self.step() {
+            if !row(self) { return }
         }
+    }
+
+    /// Goes on to its next row, for whoever runs several side by side; `reset` is to follow.
+    /// - Returns: whether there is one.
+    func step() throws -> Bool {
+        switch sqlite3_step(self.statement) {
+        case SQLITE_ROW: return true
+        case SQLITE_DONE: return false
+        case let code: throw self.connection.error(code, work: self.sql)
+        }
+    }
+
+    /// Ends a run, so that the next one can begin.
+    func reset() {
+        // A failed step's error is its own; what this repeats of it says nothing new.
+        sqlite3_reset(self.statement)
     }
 
     /// The first row's value, or nil where there is no row.

@@ -57,7 +57,7 @@ struct HubStateMachineTests {
         var hub = self.hub(110)
         hub.append(through: 120, bytes: 1_000)
         #expect(positions(hub, 109, 110, 119) == [.belowTail, .inTail, .inTail])
-        #expect(hub.tailBatch(after: 110, of: "people")?.last == 120)
+        #expect(hub.tailBatch(after: 110, of: ChannelSelection("people"))?.last == 120)
     }
 
     @Test func `what was evicted from the log is not given from the tail`() {
@@ -90,7 +90,7 @@ struct HubStateMachineTests {
         ] as [(EventID, String)]
     )
     func `the batch after a cursor is the oldest with anything new to it`(cursor: EventID, batch: String) throws {
-        let found = try #require(hub(110, 120, 130).tailBatch(after: cursor, of: "people"))
+        let found = try #require(hub(110, 120, 130).tailBatch(after: cursor, of: ChannelSelection("people")))
         #expect(found.batch == batch)
         #expect("\(found.last)" == batch)
     }
@@ -135,7 +135,7 @@ struct HubStateMachineTests {
             var cursor = EventID(start)
             var steps = 0
             while hub.position(of: cursor) == .inTail, steps <= 5 {
-                let last = try #require(hub.tailBatch(after: cursor, of: "people")).last
+                let last = try #require(hub.tailBatch(after: cursor, of: ChannelSelection("people"))).last
                 #expect(last > cursor)
                 cursor = last
                 steps += 1
@@ -160,7 +160,7 @@ struct HubStateMachineTests {
                 continue
             }
             var (cursor, found) = (start, [EventID]())
-            while let (batch, last) = hub.tailBatch(after: cursor, of: "b") {
+            while let (batch, last) = hub.tailBatch(after: cursor, of: ChannelSelection("b")) {
                 #expect(batch == "\(last)")
                 found.append(last)
                 cursor = last

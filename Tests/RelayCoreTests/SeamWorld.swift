@@ -275,7 +275,7 @@ struct SeamWorld {
             case .sendTail where !self.isWritable:
                 throw Broken(what: "the tail was sent though the socket is full")
             case .sendTail(let after):
-                guard let (batch, last) = self.hub.tailBatch(after: after, of: "people") else {
+                guard let (batch, last) = self.hub.tailBatch(after: after, of: ChannelSelection("people")) else {
                     throw Broken(what: "nothing of the tail was found")
                 }
                 try self.send(max(batch.lowerBound, after.rawValue + 1)...batch.upperBound)

@@ -72,7 +72,7 @@ struct ChannelAccessTests {
         status: Int?
     ) {
         let access = self.access()
-        let problem = self.problem { try access.reader(of: channel, presenting: token) }
+        let problem = self.problem { try access.reader(of: ChannelSelection(channel), presenting: token) }
         #expect(problem.map { Int($0.status.code) } == status)
     }
 
@@ -86,14 +86,14 @@ struct ChannelAccessTests {
             headers: ["Authorization": "Bearer a", "authorization": "Bearer b"]
         )
         #expect(try access.token(of: head, RequestTarget(uri: "/"), from: self.caller) == .absent)
-        #expect(try access.reader(of: "people", presenting: .absent) == nil)
+        #expect(try access.reader(of: ChannelSelection("people"), presenting: .absent) == nil)
     }
 
     @Test(arguments: TokenRefusal.allCases)
     func `a refusal is told in the body and in a header that can be parsed`(refusal: TokenRefusal) throws {
         let access = self.access()
         let problem = try #require(
-            self.problem { try access.reader(of: "people", presenting: .explicit(refusal.rawValue)) }
+            self.problem { try access.reader(of: ChannelSelection("people"), presenting: .explicit(refusal.rawValue)) }
         )
         #expect(problem.detail.hasPrefix("\(refusal)"))
         #expect(
@@ -109,7 +109,9 @@ struct ChannelAccessTests {
     func `who has no token is told that one is asked for, and who has another what it lacks`() {
         let access = self.access()
         func challenge(_ token: PresentedToken) -> [String]? {
-            self.problem { try access.reader(of: "people", presenting: token) }?.headers["WWW-Authenticate"]
+            self.problem { try access.reader(of: ChannelSelection("people"), presenting: token) }?.headers[
+                "WWW-Authenticate"
+            ]
         }
         #expect(challenge(.absent) == [#"Bearer realm="pg_eventrelay""#])
         #expect(challenge(.explicit("x"))?.first?.contains(#"error="insufficient_scope""#) == true)
@@ -117,7 +119,7 @@ struct ChannelAccessTests {
 
     @Test
     func `the reader is who the token says`() throws {
-        let bearer = try self.access().reader(of: "people", presenting: .explicit("people"))
+        let bearer = try self.access().reader(of: ChannelSelection("people"), presenting: .explicit("people"))
         #expect(bearer == Bearer(subject: "paul", channels: [ChannelGlob("people")], expiry: nil))
     }
 

@@ -19,12 +19,12 @@ final class EventStreamHandlerTests {
     init() throws {
         self.hub = LoopHub(eventLoop: self.loop, head: 1, observer: self.observer)
         let subscriber = Subscriber(
-            subscription: Subscription(channel: "people", kind: .eventStream, resumePoint: nil),
+            subscription: Subscription(ChannelSelection("people"), kind: .eventStream, resumePoint: nil),
             hub: self.hub,
             pages: ReplayPages(log: MemoryEventLog(clock: ManualClock().serverClock), observer: self.observer),
             observer: self.observer,
             drainWindow: { .zero },
-            whenClosed: {}
+            whenClosed: { _ in }
         )
         self.channel = EmbeddedChannel(loop: self.loop)
         let handler = EventStreamHandler(subscriber, head: ByteBuffer(string: "head\n\n"))

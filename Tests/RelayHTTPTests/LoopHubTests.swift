@@ -29,12 +29,12 @@ final class LoopHubTests {
             ResumePoint(channel: "people", presented: $0, logID: nil, identity: self.log.identity, last: self.hub.head)
         }
         let subscriber = Subscriber(
-            subscription: Subscription(channel: "people", kind: .raw, resumePoint: resumePoint),
+            subscription: Subscription(ChannelSelection("people"), kind: .raw, resumePoint: resumePoint),
             hub: self.hub,
             pages: ReplayPages(log: self.log, observer: self.observer),
             observer: self.observer,
             drainWindow: { .zero },
-            whenClosed: {}
+            whenClosed: { _ in }
         )
         let channel = EmbeddedChannel(loop: self.loop)
         try channel.pipeline.syncOperations.addHandler(WebSocketHandler(subscriber))

@@ -7,7 +7,7 @@ import Testing
 struct ReplayPagesStateMachineTests {
     typealias Machine = ReplayPagesStateMachine<Int>
 
-    private static let stream = Machine.Stream(channel: "people", kind: .enveloped)
+    private static let stream = Machine.Stream(ChannelSelection("people"), kind: .enveloped)
     private let start = NIODeadline.uptimeNanoseconds(0)
 
     private func machine(capacity: Int = 1 << 20) -> Machine {

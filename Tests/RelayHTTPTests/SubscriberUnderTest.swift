@@ -17,13 +17,13 @@ final class SubscriberUnderTest {
         self.hub = LoopHub(eventLoop: self.loop, head: 1, observer: self.observer)
         let decoder = WebSocketFrameDecoder(maxFrameSize: WebSocketHandler.maximumMessageBytes)
         let subscriber = Subscriber(
-            subscription: Subscription(channel: "people", kind: .raw, resumePoint: nil),
+            subscription: Subscription(ChannelSelection("people"), kind: .raw, resumePoint: nil),
             hub: self.hub,
             pages: ReplayPages(log: MemoryEventLog(clock: ManualClock().serverClock), observer: self.observer),
             observer: self.observer,
             expiry: expiry,
             drainWindow: { .zero },
-            whenClosed: {}
+            whenClosed: { _ in }
         )
         self.channel = EmbeddedChannel(loop: self.loop)
         let handlers: [any ChannelHandler] = [self.socket, ByteToMessageHandler(decoder), WebSocketHandler(subscriber)]

@@ -33,7 +33,7 @@ struct WebSocketHandlerTests {
             if case .subscriberLeft(let end) = observation { end } else { nil }
         }
         #expect(ends.map(\.side) == [.client] && ends.map(\.code) == [4000])
-        #expect(ends.map(\.events) == [0] && ends.map(\.channel) == ["people"])
+        #expect(ends.map(\.events) == [0] && ends.map(\.selection) == [ChannelSelection("people")])
     }
 
     @Test

@@ -80,7 +80,7 @@ struct AccessLogTests {
             SubscriberEnd(
                 address: "192.0.2.7",
                 subject: subject,
-                channel: channel,
+                selection: ChannelSelection(channel),
                 kind: .enveloped,
                 duration: .milliseconds(1_500),
                 events: 3,

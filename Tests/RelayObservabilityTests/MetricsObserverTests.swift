@@ -25,7 +25,7 @@ struct MetricsObserverTests {
             SubscriberEnd(
                 address: "",
                 subject: nil,
-                channel: "a",
+                selection: ChannelSelection("a"),
                 kind: .raw,
                 duration: .zero,
                 events: 0,

@@ -34,7 +34,39 @@ struct RingLogPagingTests {
             let told = try await test.replay(channel, after: cursor, limit: Int.random(in: 1...12, using: &random))
             let floor = try await test.floor(channel)
             #expect(try await told == self.expected(channel, after: cursor, floor: floor, model, told.first))
+            try await self.expectSeveral(test, model, after: cursor, &random)
         }
+    }
+
+    private func expectSeveral(
+        _ test: LogUnderTest,
+        _ model: MemoryEventLog,
+        after cursor: EventID,
+        _ random: inout SeededGenerator
+    ) async throws {
+        let names = RandomAppends.channels.filter { _ in Bool.random(using: &random) } + ["never"]
+        let selection = ChannelSelection(names, patterns: Bool.random(using: &random) ? [ChannelGlob("?")] : [])
+        if selection.only != nil { return }
+        let limit = Int.random(in: 1...12, using: &random)
+        var floors: [ChannelName: EventID] = [:]
+        for channel in RandomAppends.channels where selection.contains(channel) {
+            floors[channel] = try await test.floor(channel)
+        }
+        let told = try await test.replay(selection, after: cursor, limit: limit)
+        let evicted = floors.filter { cursor < $0.value }
+        let opening = evicted.map { channel, floor in
+            Gap(id: cursor, channel: channel, after: cursor, before: floor.next, reason: .evicted)
+        }
+        #expect(Set(told.prefix(evicted.count).compactMap(\.gap)) == Set(opening))
+        let whole = try await model.read(selection, after: cursor, through: .limit, limit: .max).entries
+        let kept = whole.filter { entry in entry.event.map { $0.id > floors[$0.channel] ?? .zero } ?? true }
+        let difference = told.dropFirst(evicted.count).difference(from: kept).map { change in
+            switch change {
+            case .insert(let place, let entry, _): "+\(place) \(entry.id) \(entry.text.prefix(12))"
+            case .remove(let place, let entry, _): "-\(place) \(entry.id) \(entry.text.prefix(12))"
+            }
+        }
+        #expect(difference == [], "after \(cursor), \(limit) a page, floors \(floors)")
     }
 
     /// What a cursor is told of the channel by a log that has lost everything up to `floor`.

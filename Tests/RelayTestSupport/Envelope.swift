@@ -13,6 +13,9 @@ package struct Envelope: Decodable, Sendable, Hashable {
     package let before: Int64?
     package let lost: Int?
     package let reason: String?
+    package let channels: [String]?
+    package let status: Int?
+    package let detail: String?
 
     package init(parsing text: String) throws {
         self = try JSONDecoder().decode(Envelope.self, from: Data(text.utf8))

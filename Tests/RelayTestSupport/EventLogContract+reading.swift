@@ -84,6 +84,47 @@ extension EventLogContract {
             #expect(try await test.replay("late", after: EventID(gap.id.rawValue - 1)) == [begin])
         },
 
+        EventLogContract("several channels are told in one order, in pages of any size, each entry once") { engine in
+            let test = try await LogUnderTest(engine)
+            try await test.append(.recordingStarted("a"), .recordingStarted("b"), .recordingStarted("orders.eu"))
+            try await test.append(.event("a", "1"), .event("b", "2"), .event("orders.eu", "3"), .event("b", "4"))
+            try await test.append(.gap(.disconnected, after: nil), .event("c", "5"), .event("a", "6"))
+            try await test.append(.event("orders.us", "7"), .event("a", "8"), .event("orders.eu", "9"))
+            let whole = ["1", "2", "3", "4", "[disconnected]", "5", "6", "7", "8", "9"]
+            for (selection, numbers) in [
+                (ChannelSelection(["a", "b"]), [0, 1, 3, 4, 6, 8]),
+                (ChannelSelection(["b"], patterns: [ChannelGlob("orders.*")]), [1, 2, 3, 4, 7, 9]),
+                (ChannelSelection([], patterns: [ChannelGlob("*")]), Array(0...9)),
+                (ChannelSelection(["a"], patterns: [ChannelGlob("a")]), [0, 4, 6, 8]),
+                (
+                    ChannelSelection(
+                        [],
+                        patterns: [ChannelGlob("*")],
+                        within: [[ChannelGlob("orders.*")], [ChannelGlob("*.eu")]]
+                    ),
+                    [2, 4, 9]
+                ),
+            ] as [(ChannelSelection, [Int])] {
+                for limit in 1...11 {
+                    let told = try await test.replay(selection, limit: limit)
+                    #expect(told.map(\.text) == numbers.map { whole[$0] }, "\(selection), \(limit) a page")
+                    // A gap that concerns all of them is nobody's.
+                    #expect(told.compactMap(\.gap).allSatisfy { $0.channel == nil })
+                }
+            }
+            let nothing = try await test.replay(ChannelSelection(["x", "y"]))
+            #expect(nothing == [])
+        },
+
+        EventLogContract("of several channels a gap of one is told as its own") { engine in
+            let test = try await LogUnderTest(engine)
+            try await test.append(.recordingStarted("a"), .recordingStarted("b"), .event("a", "1"))
+            try await test.append(.recordingStopped("b"), .recordingStarted("b"), .event("b", "2"))
+            let told = try await test.replay(ChannelSelection(["a", "b"]))
+            #expect(told.map(\.text) == ["1", "[unrecorded]", "2"])
+            #expect(told.compactMap(\.gap).map(\.channel) == ["b"])
+        },
+
         EventLogContract("a channel that was merely quiet has no gap") { engine in
             let test = try await LogUnderTest(engine)
             let quiet = try await test.append(.recordingStarted("quiet"), .event("quiet", "1")).last

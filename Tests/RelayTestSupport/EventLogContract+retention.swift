@@ -105,6 +105,27 @@ extension EventLogContract {
             #expect(try await test.floor("loud") == loud[44])
         },
 
+        EventLogContract("of several channels each tells at the cursor what was evicted of it") { engine in
+            var retention = Retention.events(1_000)
+            retention.maximumEventsPerChannel = 3
+            let test = try await LogUnderTest(engine, retention)
+            let begin = test.last
+            let quiet = try await test.append("quiet", ["q1"])
+            let loud = try await test.append("loud", (1...5).map { "l\($0)" })
+            try await test.append("quiet", ["q2"])
+            let both = ChannelSelection(["loud", "quiet"])
+            for cursor in [begin, quiet[0], loud[0], 0] {
+                for limit in [1, 2, 100] {
+                    let told = try await test.replay(both, after: cursor, limit: limit)
+                    let gap = Gap(id: cursor, channel: "loud", after: cursor, before: loud[1].next, reason: .evicted)
+                    #expect(told.first == .gap(gap))
+                    let all = ["q1", "l3", "l4", "l5", "q2"]
+                    #expect(told.dropFirst().map(\.text) == (cursor < quiet[0] ? all : Array(all.dropFirst())))
+                }
+            }
+            #expect(try await test.replay(both, after: loud[1]).map(\.text) == ["l3", "l4", "l5", "q2"])
+        },
+
         EventLogContract("events older than the limit go with the next tick, by their time of arrival") { engine in
             var retention = Retention.roomy
             retention.maximumAge = .seconds(60)

@@ -86,12 +86,12 @@ package final class FailingEventLog: EventLog {
     }
 
     package func read(
-        _ channel: ChannelName,
+        _ selection: ChannelSelection,
         after: EventID,
         through: EventID,
         limit: Int
     ) async throws -> LogPage {
-        try await self.log.read(channel, after: after, through: through, limit: limit)
+        try await self.log.read(selection, after: after, through: through, limit: limit)
     }
 
     package func history(_ query: HistoryQuery) async throws -> HistoryPage {

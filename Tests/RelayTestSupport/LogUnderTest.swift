@@ -111,6 +111,36 @@ package final class LogUnderTest {
         }
     }
 
+    /// All that a cursor is told of several channels, page by page. A gap at the cursor of each page is told where it is
+    /// new: one that a page before told from further back on says the same.
+    package func replay(
+        _ selection: ChannelSelection,
+        after cursor: EventID = .zero,
+        limit: Int = 100,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws -> [LogEntry] {
+        var told: [LogEntry] = []
+        var cursor = cursor
+        while true {
+            let page = try await self.log.read(selection, after: cursor, through: self.last, limit: limit)
+            let rest = page.entries.drop { $0.id == cursor }
+            #expect(rest.count <= limit, sourceLocation: sourceLocation)
+            #expect(rest.allSatisfy { cursor < $0.id && $0.id <= page.next }, sourceLocation: sourceLocation)
+            for case .gap(let gap) in page.entries.prefix(while: { $0.id == cursor }) {
+                #expect(gap.after == cursor && gap.reason == .evicted, sourceLocation: sourceLocation)
+                let isTold = told.contains { $0.gap?.channel == gap.channel && $0.gap?.before == gap.before }
+                if !isTold { told.append(.gap(gap)) }
+            }
+            told += rest
+            if page.atEnd {
+                #expect(page.next == self.last, sourceLocation: sourceLocation)
+                return told
+            }
+            try #require(page.next > cursor, "a page without progress", sourceLocation: sourceLocation)
+            cursor = page.next
+        }
+    }
+
     package func texts(_ channel: ChannelName, after cursor: EventID = .zero) async throws -> [String] {
         try await self.replay(channel, after: cursor).map(\.text)
     }

@@ -111,12 +111,12 @@ package final class MemoryEventLog: EventLog {
     }
 
     package func read(
-        _ channel: ChannelName,
+        _ selection: ChannelSelection,
         after: EventID,
         through: EventID,
         limit: Int
     ) async throws -> LogPage {
-        let entries = self.state.withLock { $0.told(of: channel, after: after, before: through.next) }
+        let entries = self.state.withLock { $0.told(of: selection, after: after, before: through.next) }
         let page = Array(entries.prefix(limit))
         let atEnd = page.count == entries.count
         return LogPage(entries: page, next: atEnd ? through : page[page.count - 1].id, atEnd: atEnd)
@@ -215,6 +215,22 @@ extension MemoryEventLog.State {
     ) -> LogEntry {
         let id = self.nextID(now)
         return .gap(Gap(id: id, channel: channel, after: after, before: id.next, reason: reason))
+    }
+
+    /// What a cursor at `after` is told of channels.
+    fileprivate func told(of selection: ChannelSelection, after: EventID, before: EventID) -> [LogEntry] {
+        if let only = selection.only { return self.told(of: only, after: after, before: before) }
+        let channels = self.channels.filter { selection.contains($0.key) }
+        return self.entries.filter { entry in
+            guard after < entry.id, entry.id < before else { return false }
+            switch entry {
+            case .event(let event): return channels[event.channel] != nil
+            case .gap(let gap):
+                guard let channel = gap.channel else { return channels.values.contains { gap.id > $0.recordedFrom } }
+                let isBeginning = gap.reason == .unrecorded && gap.after == .zero
+                return channels[channel] != nil && !(isBeginning && after == .zero)
+            }
+        }
     }
 
     /// What a cursor at `after` is told of a channel.

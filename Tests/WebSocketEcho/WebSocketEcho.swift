@@ -27,7 +27,7 @@ struct WebSocketEcho {
 
     private static func configure(_ channel: any Channel) throws {
         let http = HTTPConnectionHandler.HTTPHandlers()
-        let subscription = Subscription(channel: try ChannelName("echo"), kind: .raw, resumePoint: nil)
+        let subscription = Subscription(ChannelSelection(try ChannelName("echo")), kind: .raw, resumePoint: nil)
         let handler = HTTPConnectionHandler(
             respond: { _ in .answer(.upgrade(subscription)) },
             makeSubscriber: { _ in EchoHandler(maximumMessageBytes: self.maximumMessageBytes) },

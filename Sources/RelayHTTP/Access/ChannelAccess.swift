@@ -37,20 +37,33 @@ struct ChannelAccess: Sendable {
         )
     }
 
-    /// Who reads a channel. Not for an event loop where there is a token to verify.
+    /// Who reads channels. Not for an event loop where there is a token to verify.
     /// - Returns: nil for one who does not say who he is and need not.
-    /// - Throws: `Problem`, if the channel may not be read.
+    /// - Throws: `Problem`, if one of them may not be read.
     @discardableResult
-    func reader(of channel: ChannelName, presenting token: PresentedToken) throws -> Bearer? {
+    func reader(of selection: ChannelSelection, presenting token: PresentedToken) throws -> Bearer? {
         let bearer: Bearer?
         do {
             bearer = try self.bearer(of: token)
         } catch {
-            if case .cookie = token, self.isForEveryone(channel) { return nil }
+            if case .cookie = token, selection.names.allSatisfy(self.isForEveryone) { return nil }
             throw Problem.invalidToken(error)
         }
-        if self.mayRead(channel, bearer) { return bearer }
-        throw bearer == nil ? Problem.tokenNeeded(for: channel, token) : Problem.tokenNotForChannel(channel)
+        if let channel = selection.names.first(where: { !self.mayRead($0, bearer) }) {
+            throw self.refusal(of: channel, to: bearer, presenting: token)
+        }
+        return bearer
+    }
+
+    func refusal(of channel: ChannelName, to bearer: Bearer?, presenting token: PresentedToken = .absent) -> Problem {
+        bearer == nil ? Problem.tokenNeeded(for: channel, token) : Problem.tokenNotForChannel(channel)
+    }
+
+    /// What patterns may find: what `Channels` allows, and of that what the bearer may read.
+    func within(_ bearer: Bearer?) -> [[ChannelGlob]] {
+        let allowed = self.options.channelPatterns.map { ChannelGlob($0) }
+        guard let tokens else { return [allowed] }
+        return [allowed, tokens.anonymousChannels + (bearer?.channels ?? [])]
     }
 
     /// Who looks at a page on which channels are listed. It is shown to all, each sees what it may read.

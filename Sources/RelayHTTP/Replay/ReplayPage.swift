@@ -1,7 +1,7 @@
 package import NIOCore
 package import RelayCore
 
-/// A page of the log as ready frames, for all subscribers of a channel and kind whose cursors lie in it.
+/// A page of the log as ready frames, for all subscribers of the same channels and kind whose cursors lie in it.
 package struct ReplayPage: Sendable {
     /// It was read for this cursor.
     package let after: EventID
@@ -16,15 +16,12 @@ package struct ReplayPage: Sendable {
     package let isDamaged: Bool
     private let frames: EncodedFrames
 
-    package init(_ page: LogPage, after: EventID, channel: ChannelName, kind: FrameKind) {
+    /// - Parameter channel: that of subscribers who have only one.
+    package init(_ page: LogPage, after: EventID, channel: ChannelName?, kind: FrameKind) {
         self.after = after
         self.through = page.next
         self.hasMore = !page.atEnd
-        if case .gap(let gap) = page.entries.first, gap.reason == .evicted {
-            self.holdsAfter = gap.id
-        } else {
-            self.holdsAfter = after
-        }
+        self.holdsAfter = page.entries.lazy.compactMap(\.evictedThrough).max() ?? after
         self.losses = page.entries.filter(\.isLoss).map(\.id)
         self.isDamaged = page.entries.contains { $0.gapReason == .damaged }
         self.frames = EncodedFrames(page.entries, channel: channel, kind: kind)
@@ -35,8 +32,8 @@ package struct ReplayPage: Sendable {
 
     /// Whether it is what the log would give for this cursor, as far as it can be read up to `readable`.
     ///
-    /// What it says at its beginning (what was evicted; what a cursor that has seen nothing is not told) depends on the
-    /// cursor it was read for. What follows doesn't.
+    /// What it says of what was evicted, and what it doesn't say to a cursor that has seen nothing, depends on the cursor
+    /// it was read for. What follows doesn't.
     package func serves(_ cursor: EventID, through readable: EventID) -> Bool {
         // A gap can't be cut: not one at its beginning, nor one for what is damaged, which reaches to its end.
         if cursor == self.after { return self.holdsAfter <= readable && (!self.isDamaged || self.through <= readable) }
@@ -55,15 +52,20 @@ package struct ReplayPage: Sendable {
     }
 
     package func hasLoss(after: EventID, through: EventID) -> Bool {
-        self.losses.contains { after < $0 && $0 <= through }
+        self.losses.contains { (after < $0 || after == self.after) && $0 <= through }
     }
 
     func counts(after: EventID, through: EventID) -> (events: Int, gaps: [Gap.Reason]) {
-        self.frames.counts(after: after, through: through)
+        self.frames.counts(after: self.beginning(after), through: through)
     }
 
     package func frames(after: EventID, through: EventID) -> ByteBuffer {
-        self.frames.between(after, through)
+        self.frames.between(self.beginning(after), through)
+    }
+
+    /// Where a cursor begins; nil for the one it was read for, who is told the gaps that stand at the cursor itself.
+    private func beginning(_ cursor: EventID) -> EventID? {
+        cursor == self.after ? nil : cursor
     }
 }
 
@@ -74,6 +76,12 @@ extension LogEntry {
         case .evicted, .unlogged, .damaged: true
         case .disconnected, .restarted, .unrecorded, .ahead, .replaced, nil: false
         }
+    }
+
+    /// Up to where events of a channel are gone.
+    fileprivate var evictedThrough: EventID? {
+        guard case .gap(let gap) = self, gap.reason == .evicted else { return nil }
+        return EventID(gap.before.rawValue - 1)
     }
 
     fileprivate var gapReason: Gap.Reason? {

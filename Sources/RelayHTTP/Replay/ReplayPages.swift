@@ -57,12 +57,13 @@ package final class ReplayPages: Sendable {
         Task {
             do {
                 let entries = try await self.log.read(
-                    read.stream.channel,
+                    read.stream.selection,
                     after: read.after,
                     through: read.through,
                     limit: Self.pageLimit
                 )
-                let page = ReplayPage(entries, after: read.after, channel: read.stream.channel, kind: read.stream.kind)
+                let channel = read.stream.selection.only
+                let page = ReplayPage(entries, after: read.after, channel: channel, kind: read.stream.kind)
                 if page.isDamaged {
                     self.observer.observe(.requestFailed(reason: "the log's file is damaged, events can't be read"))
                 }

@@ -11,11 +11,11 @@ package import RelayCore
 /// What the log holds up to an id never changes but by eviction, so a page stays right until then.
 package struct ReplayPagesStateMachine<Waiter> {
     package struct Stream: Hashable, Sendable {
-        package let channel: ChannelName
+        package let selection: ChannelSelection
         package let kind: FrameKind
 
-        package init(channel: ChannelName, kind: FrameKind) {
-            self.channel = channel
+        package init(_ selection: ChannelSelection, kind: FrameKind) {
+            self.selection = selection
             self.kind = kind
         }
     }

@@ -15,7 +15,7 @@ struct HistoryHandler {
         let channel = try self.router.channel(channel)
         let query = try HistoryQuery(target, channel: channel)
         let access = self.router.access
-        try access.reader(of: channel, presenting: try access.token(of: head, target, from: caller))
+        try access.reader(of: ChannelSelection(channel), presenting: try access.token(of: head, target, from: caller))
         // Read before the page: whoever subscribes with it afterwards misses nothing that the page doesn't have. What
         // is set aside is not on the page.
         let logHead = self.router.relay.status.writtenThrough

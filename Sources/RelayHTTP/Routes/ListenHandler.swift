@@ -1,19 +1,18 @@
 import NIOHTTP1
 import RelayCore
 
-/// `GET /listen/{channel}`: the WebSocket, or the event stream where that is asked for.
+/// `GET /listen/{channel}` and `GET /listen?channel=…`: the WebSocket, or the event stream where that is asked for.
 struct ListenHandler {
     let router: Router
 
     func decide(
         on request: HTTPRequestHead,
         _ target: RequestTarget,
-        channel: String,
+        _ selection: ChannelSelection,
         from caller: Caller,
         at now: ContinuousClock.Instant,
         head: EventID
     ) throws -> HTTPDecision {
-        let channel = try self.router.channel(channel)
         let wish = try ListenWish(request, target)
         guard self.router.cors.allows(request, own: self.router.options.ownOrigins(request, of: caller)) else {
             throw Problem(.forbidden, "pages of this origin may not connect: add it to CORSOrigins", cause: .origin)
@@ -21,14 +20,19 @@ struct ListenHandler {
         let access = self.router.access
         let token = try access.token(of: request, target, from: caller)
         let admit = { @Sendable (bearer: Bearer?) in
-            try self.admit(to: channel, wish, bearer, from: caller.address, at: now, head: head)
+            let bounded = ChannelSelection(
+                selection.names,
+                patterns: selection.patterns,
+                within: access.within(bearer)
+            )
+            return try self.admit(to: bounded, wish, bearer, from: caller.address, at: now, head: head)
         }
         switch token {
         case .absent, .foreignCookie:
-            return try admit(try access.reader(of: channel, presenting: token))
+            return try admit(try access.reader(of: selection, presenting: token))
         case .explicit, .cookie:
             return .work {
-                switch try admit(try access.reader(of: channel, presenting: token)) {
+                switch try admit(try access.reader(of: selection, presenting: token)) {
                 case .answer(let answer): answer
                 case .work(let work): try await work()
                 }
@@ -36,26 +40,26 @@ struct ListenHandler {
         }
     }
 
-    /// Lets in who may read the channel, if there is room.
+    /// Lets in who may read the channels, if there is room.
     /// - Parameter head: the newest id that the event loop has fanned out, or had when the request came.
     private func admit(
-        to channel: ChannelName,
+        to selection: ChannelSelection,
         _ wish: ListenWish,
         _ bearer: Bearer?,
         from address: ClientAddress,
         at now: ContinuousClock.Instant,
         head: EventID
     ) throws -> HTTPDecision {
-        try self.router.countNewChannel(channel, from: address, at: now)
+        for channel in selection.names { try self.router.countNewChannel(channel, from: address, at: now) }
         let seat = try self.router.clients.take(for: address, subject: bearer?.subject)
         let (relay, identity) = (self.router.relay, self.router.log.identity)
-        if wish.isKnown(to: head), relay.admitAtOnce(channel, head: head) {
-            return .answer(wish.answer(wish.subscription(to: channel, bearer, identity, last: head, seat)))
+        if wish.isKnown(to: head), relay.admitAtOnce(selection.names, head: head) {
+            return .answer(wish.answer(wish.subscription(to: selection, bearer, identity, last: head, seat)))
         }
         return .work {
             do {
-                let last = try await relay.admit(channel)
-                return wish.answer(wish.subscription(to: channel, bearer, identity, last: last, seat))
+                let last = try await relay.admit(selection.names)
+                return wish.answer(wish.subscription(to: selection, bearer, identity, last: last, seat))
             } catch {
                 self.router.clients.leave(seat)
                 throw error
@@ -64,7 +68,7 @@ struct ListenHandler {
     }
 }
 
-/// What somebody wants to have of a channel, from where on, and as what.
+/// What somebody wants to have of channels, from where on, and as what.
 struct ListenWish: Equatable {
     let kind: FrameKind
     let start: Start
@@ -145,14 +149,14 @@ struct ListenWish: Equatable {
     }
 
     func subscription(
-        to channel: ChannelName,
+        to selection: ChannelSelection,
         _ bearer: Bearer?,
         _ identity: LogIdentity,
         last: EventID,
         _ seat: ClientSeat
     ) -> Subscription {
         var subscription = Subscription(
-            channel: channel,
+            selection,
             kind: self.kind,
             resumePoint: nil,
             seat: seat,
@@ -163,7 +167,7 @@ struct ListenWish: Equatable {
             break
         case .after(let id, let logID):
             subscription.resumePoint = ResumePoint(
-                channel: channel,
+                channel: selection.only,
                 presented: id,
                 logID: logID,
                 identity: identity,

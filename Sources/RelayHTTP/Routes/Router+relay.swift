@@ -124,14 +124,17 @@ struct Router: Sendable {
     }
 
     private func answer(to error: any Error) -> HTTPAnswer {
+        .response(self.problem(of: error).response)
+    }
+
+    /// What is said of an error, which is observed.
+    func problem(of error: any Error) -> Problem {
         guard let problem = Problem(refusing: error) else {
             self.observer.observe(.requestFailed(reason: "\(error)"))
-            return .response(
-                Problem(.serviceUnavailable, "the relay can't answer now: its log says why. Come back later").response
-            )
+            return Problem(.serviceUnavailable, "the relay can't answer now: its log says why. Come back later")
         }
         self.observe(problem)
-        return .response(problem.response)
+        return problem
     }
 
     func observe(_ problem: Problem) {
@@ -172,7 +175,8 @@ struct Router: Sendable {
             if let preflight = try self.allow(request, Self.listenMethods) { return .answer(.response(preflight)) }
             try self.rates.upgradeRequested(from: caller.address, at: now)
             let listen = ListenHandler(router: self)
-            return try listen.decide(on: request, target, channel: path[1], from: caller, at: now, head: head)
+            let channels = try path.count > 1 ? self.selection(path[1]) : self.selection(target)
+            return try listen.decide(on: request, target, channels, from: caller, at: now, head: head)
         case .history:
             let history = HistoryHandler(router: self)
             if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
@@ -190,7 +194,7 @@ struct Router: Sendable {
         case ("health", 1): .health
         case ("ready", 1): .ready
         case ("metrics", 1): .metrics
-        case ("listen", 2): .listen
+        case ("listen", 1...2): .listen
         case ("history", 2): .history
         case (let name, 1) where self.viewer.has(name): .viewer
         default: .none
@@ -243,6 +247,30 @@ struct Router: Sendable {
         let channel = try ChannelName(text)
         guard self.relay.isAllowed(channel) else { throw ChannelRefusal.notAllowed(channel) }
         return channel
+    }
+
+    /// The one that a path names, whatever is in its name.
+    func selection(_ text: String) throws -> ChannelSelection {
+        ChannelSelection(try self.channel(text))
+    }
+
+    /// Those that the parameter `channel` names, once or several times. One with a wildcard is a pattern.
+    func selection(_ target: RequestTarget) throws -> ChannelSelection {
+        let texts = target.values(of: "channel")
+        if texts.isEmpty || texts.count > ChannelSelection.maximumChannels {
+            let requirement = "has to be given once for each channel, 1 to \(ChannelSelection.maximumChannels) times"
+            throw BadParameter(name: "channel", requirement: requirement)
+        }
+        return try self.selection(texts)
+    }
+
+    func selection(_ texts: [String]) throws -> ChannelSelection {
+        let patterns = texts.filter { $0.contains("*") || $0.contains("?") }
+        if let long = patterns.first(where: { $0.utf8.count > ChannelName.maximumBytes }) {
+            throw Problem(.badRequest, "the pattern '\(long)' is longer than any channel's name")
+        }
+        let names = try texts.filter { !patterns.contains($0) }.map { try self.channel($0) }
+        return ChannelSelection(names, patterns: patterns.map { ChannelGlob($0) })
     }
 
     /// Counts a request for a channel, if it is one that is not recorded.

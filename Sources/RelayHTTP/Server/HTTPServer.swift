@@ -213,9 +213,13 @@ package final class HTTPServer: Sendable {
         }
         let handler = HTTPConnectionHandler(
             respond: { router.decide(on: $0, from: address, at: .now, head: hub.head) },
-            makeSubscriber: { WebSocketHandler(makeSubscriber($0)) },
+            makeSubscriber: {
+                // Without envelopes there is no answer, and pg_eventserv ignores what clients send.
+                let changes = $0.kind == .enveloped ? ChannelChanges(router, $0, on: channel.eventLoop) : nil
+                return WebSocketHandler(makeSubscriber($0), changes: changes)
+            },
             makeEventStream: { EventStreamHandler(makeSubscriber($0), head: $1) },
-            abandon: { subscription in router.left(subscription) },
+            abandon: { router.left($0, with: $0.selection) },
             report: { router.tell($0, from: address) },
             whenOver: { port.connections.leave() },
             http: http
@@ -257,7 +261,7 @@ package final class HTTPServer: Sendable {
             observer: router.observer,
             expiry: router.access.expiry(of: subscription.bearer),
             drainWindow: { self.drainWindow },
-            whenClosed: { router.left(subscription) }
+            whenClosed: { router.left(subscription, with: $0) }
         )
     }
 }
@@ -276,9 +280,10 @@ extension Router {
     }
 
     /// A client is gone.
-    fileprivate func left(_ subscription: Subscription) {
+    /// - Parameter selection: what it had by then.
+    fileprivate func left(_ subscription: Subscription, with selection: ChannelSelection) {
         self.clients.leave(subscription.seat)
-        self.relay.subscriberLeft(subscription.channel)
+        for channel in selection.names { self.relay.subscriberLeft(channel) }
     }
 }
 

@@ -58,11 +58,16 @@ package struct RequestTarget: Sendable, Equatable {
 
     /// The value of a parameter; nil where it is absent.
     package func value(of name: String) throws(BadParameter) -> String? {
-        let values = self.parameters.filter { $0.name == name }
+        let values = self.values(of: name)
         if values.count > 1 {
             throw BadParameter(name: name, requirement: "is given \(values.count) times: give it once")
         }
-        return values.first?.value
+        return values.first
+    }
+
+    /// The values of a parameter that may be given more than once.
+    package func values(of name: String) -> [String] {
+        self.parameters.filter { $0.name == name }.map(\.value)
     }
 }
 

@@ -16,7 +16,7 @@ package final class LoopHub {
     private let observer: any Observer
     private var machine: HubStateMachine<FrameBatch>
     /// Those that get batches as they come.
-    private var live: [ChannelName: Live] = [:]
+    private var live = LiveSubscribers()
     /// All, whatever their state.
     private var subscribers: [Subscriber] = []
     /// Those that have something to replay, until it is their turn; each of them once, so no more than clients.
@@ -25,9 +25,6 @@ package final class LoopHub {
     private var pingRound = 0
     private var pinging: RepeatedTask?
     private var drain: (spacing: TimeAmount, next: Int64)?
-
-    /// Of one channel.
-    private typealias Live = PerFrameKind<[Subscriber]>
 
     package init(eventLoop: any EventLoop, head: EventID, observer: any Observer) {
         self.eventLoop = eventLoop
@@ -47,9 +44,9 @@ package final class LoopHub {
 
     package func position(of cursor: EventID) -> HubPosition { self.machine.position(of: cursor) }
 
-    /// The oldest batch of the tail with entries after `cursor` for `channel`, and its last id; nil if there is none.
-    func tailBatch(after cursor: EventID, of channel: ChannelName) -> (batch: FrameBatch, last: EventID)? {
-        self.machine.tailBatch(after: cursor, of: channel)
+    /// The oldest batch of the tail with entries after `cursor` for a selection, and its last id; nil if there is none.
+    func tailBatch(after cursor: EventID, of selection: ChannelSelection) -> (batch: FrameBatch, last: EventID)? {
+        self.machine.tailBatch(after: cursor, of: selection)
     }
 
     /// Where the gap begins for what can be neither read nor given from memory.
@@ -73,10 +70,10 @@ package final class LoopHub {
             standing: batch.standing
         )
         var delivery = LoopDelivery()
-        for channel in frames.channels ?? Array(self.live.keys) {
-            guard let live = self.live[channel] else { continue }
+        for group in self.live.groups(for: frames) {
             for kind in FrameKind.allCases {
-                self.fanOut(frames, of: channel, kind, to: live[kind], after: previousHead, &delivery)
+                let subscribers = group.subscribers[kind]
+                self.fanOut(frames, of: group.selection, kind, to: subscribers, after: previousHead, &delivery)
             }
         }
         if delivery.isEmpty { return }
@@ -88,14 +85,14 @@ package final class LoopHub {
     /// To a copy of the list: subscribers that lag or break leave the list meanwhile.
     private func fanOut(
         _ frames: FrameBatch,
-        of channel: ChannelName,
+        of selection: ChannelSelection,
         _ kind: FrameKind,
         to subscribers: [Subscriber],
         after previousHead: EventID,
         _ delivery: inout LoopDelivery
     ) {
         if subscribers.isEmpty { return }
-        let encoded = frames.frames(of: channel, kind)
+        let encoded = frames.frames(of: selection, kind)
         if encoded.isEmpty { return }
         let events = encoded.eventCount
         var sent = 0
@@ -108,24 +105,9 @@ package final class LoopHub {
         if sent > 0 { for gap in encoded.gaps { self.observer.observe(.gapTold(gap.reason, times: sent)) } }
     }
 
-    func addLive(_ subscriber: Subscriber) {
-        let channel = subscriber.channelName
-        subscriber.liveIndex = self.live[channel]?[subscriber.kind].count ?? 0
-        self.live[channel, default: Live { _ in [] }][subscriber.kind].append(subscriber)
-    }
+    func addLive(_ subscriber: Subscriber) { self.live.add(subscriber) }
 
-    /// Takes a subscriber from the live ones; the last one of the list takes its place.
-    func removeLive(_ subscriber: Subscriber) {
-        let (channel, kind) = (subscriber.channelName, subscriber.kind)
-        guard let index = subscriber.liveIndex, let last = self.live[channel]?[kind].popLast() else { return }
-        subscriber.liveIndex = nil
-        if last !== subscriber {
-            self.live[channel]?[kind][index] = last
-            last.liveIndex = index
-        } else if self.live[channel].map({ live in FrameKind.allCases.allSatisfy { live[$0].isEmpty } }) == true {
-            self.live[channel] = nil
-        }
-    }
+    func removeLive(_ subscriber: Subscriber) { self.live.remove(subscriber) }
 
     // MARK: - Replay
 

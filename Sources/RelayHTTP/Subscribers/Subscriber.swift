@@ -17,7 +17,7 @@ package final class Subscriber {
     /// How long a peer has to take what is left for it, and a goodbye, before the connection is cut.
     package static let closeTimeout: TimeAmount = .seconds(2)
 
-    let channelName: ChannelName
+    private(set) var selection: ChannelSelection
     let kind: FrameKind
     /// Its places in the hub's lists; kept by the hub.
     var liveIndex: Int?
@@ -34,7 +34,7 @@ package final class Subscriber {
     private let cursor: EventID
     private let expiry: TokenExpiry?
     private let drainWindow: () -> TimeAmount
-    private let whenClosed: @Sendable () -> Void
+    private let whenClosed: @Sendable (ChannelSelection) -> Void
 
     private var machine: SubscriberStateMachine
     /// The page that was asked for, until it is its turn.
@@ -60,7 +60,7 @@ package final class Subscriber {
     ///   - expiry: of the token that let it in.
     ///   - isEncrypted: something between this handler and the socket changes the bytes.
     ///   - drainWindow: over which all connections are closed when the server shuts down.
-    ///   - whenClosed: called once, when the connection is over.
+    ///   - whenClosed: called once, when the connection is over, with what it had by then.
     package init(
         subscription: Subscription,
         isEncrypted: Bool = false,
@@ -69,9 +69,9 @@ package final class Subscriber {
         observer: any Observer,
         expiry: TokenExpiry? = nil,
         drainWindow: @escaping () -> TimeAmount,
-        whenClosed: @escaping @Sendable () -> Void
+        whenClosed: @escaping @Sendable (ChannelSelection) -> Void
     ) {
-        self.channelName = subscription.channel
+        self.selection = subscription.selection
         self.kind = subscription.kind
         self.isEncrypted = isEncrypted
         self.hub = hub
@@ -99,7 +99,7 @@ package final class Subscriber {
         self.expiry?.start(on: context.eventLoop) {
             self.transport?.close(.notAllowed, reason: "the token has expired")
         }
-        self.observer.observe(.subscriberJoined(channel: self.channelName, kind: self.kind))
+        self.observer.observe(.subscriberJoined(self.selection, kind: self.kind))
         self.tellPhase()
         if let gap = self.resumePoint?.gap { self.tell(gap) }
         if self.cursor == self.hub.head { self.takeTurn() } else { self.hub.awaitTurn(self) }
@@ -119,7 +119,7 @@ package final class Subscriber {
                 SubscriberEnd(
                     address: self.address,
                     subject: self.subject,
-                    channel: self.channelName,
+                    selection: self.selection,
                     kind: self.kind,
                     duration: .now - self.start,
                     events: self.eventsSent,
@@ -130,7 +130,7 @@ package final class Subscriber {
                 )
             )
         )
-        self.whenClosed()
+        self.whenClosed(self.selection)
     }
 
     /// Nothing more is sent; what ends the connection is told to the observer when it has ended.
@@ -184,8 +184,8 @@ package final class Subscriber {
                 context.flush()
                 return
             case .sendTail(let after):
-                if let (batch, last) = self.hub.tailBatch(after: after, of: self.channelName) {
-                    let frames = batch.frames(of: self.channelName, self.kind)
+                if let (batch, last) = self.hub.tailBatch(after: after, of: self.selection) {
+                    let frames = batch.frames(of: self.selection, self.kind)
                     self.count(frames.counts(after: after, through: last))
                     self.write(frames.after(after))
                     self.machine.sent(through: last)
@@ -203,7 +203,7 @@ package final class Subscriber {
                 if !self.kind.tellsPosition { return self.closeFallenBehind() }
                 let gap = Gap(
                     id: through,
-                    channel: self.channelName,
+                    channel: self.selection.only,
                     after: min(after, self.hub.lostAfter),
                     before: through.next,
                     reason: .unlogged
@@ -221,7 +221,7 @@ package final class Subscriber {
 
     /// A gap that is nobody else's.
     private func tell(_ gap: Gap) {
-        let frames = EncodedFrames([.gap(gap)], channel: self.channelName, kind: self.kind)
+        let frames = EncodedFrames([.gap(gap)], channel: self.selection.only, kind: self.kind)
         self.count((0, frames.gaps.map(\.reason)))
         self.write(frames.buffer)
     }
@@ -237,7 +237,7 @@ package final class Subscriber {
         self.write(frame)
     }
 
-    private var stream: ReplayPages.Stream { ReplayPages.Stream(channel: self.channelName, kind: self.kind) }
+    private var stream: ReplayPages.Stream { ReplayPages.Stream(self.selection, kind: self.kind) }
 
     private func takePage(after: EventID) -> ReplayPage? {
         let range = self.hub.readableRange
@@ -246,16 +246,17 @@ package final class Subscriber {
     }
 
     private func readPage(after: EventID, _ context: ChannelHandlerContext) {
-        self.pages.page(self.stream, after: after, self.hub.readableRange, on: context.eventLoop)
-            .assumeIsolated().whenComplete { self.pageRead($0) }
+        let stream = self.stream
+        self.pages.page(stream, after: after, self.hub.readableRange, on: context.eventLoop)
+            .assumeIsolated().whenComplete { self.pageRead($0, of: stream) }
     }
 
-    private func pageRead(_ result: Result<ReplayPage, any Error>) {
+    private func pageRead(_ result: Result<ReplayPage, any Error>, of stream: ReplayPages.Stream) {
         guard self.machine.pageRead() else { return }
         switch result {
         case .success(let page):
-            // Its cursor stays where it is until then.
-            self.arrived = page
+            // Its cursor stays where it is until then. A page of other channels than it has by now is of no use to it.
+            if stream == self.stream { self.arrived = page }
             self.hub.awaitTurn(self)
         case .failure:
             self.transport?.close(.internalError, reason: "the log can't be read")
@@ -276,6 +277,34 @@ package final class Subscriber {
     /// A raw stream can't carry a gap.
     private func closeFallenBehind() {
         self.transport?.close(.tryAgainLater, reason: "fell behind what the log keeps")
+    }
+
+    // MARK: - Other channels
+
+    /// Everything up to it was sent.
+    var position: EventID { self.machine.cursor ?? self.hub.head }
+
+    /// The newest id that its loop has fanned out.
+    var loopHead: EventID { self.hub.head }
+
+    /// Whether the connection is over, or about to be.
+    var isOver: Bool { self.machine.phase == .closed }
+
+    /// From its position on it gets what these channels have.
+    func change(to selection: ChannelSelection) {
+        if self.isOver { return }
+        let isLive = self.liveIndex != nil
+        if isLive { self.hub.removeLive(self) }
+        self.selection = selection
+        self.arrived = nil
+        if isLive { self.hub.addLive(self) }
+    }
+
+    func tell(_ answer: WireMessage) {
+        if self.isOver { return }
+        var frame = ByteBuffer()
+        frame.write(answer, as: self.kind)
+        self.send(frame)
     }
 
     // MARK: - Live
@@ -304,7 +333,7 @@ package final class Subscriber {
             return true
         case .stop:
             self.hub.removeLive(self)
-            self.observer.observe(.subscriberLagging(channel: self.channelName))
+            self.observer.observe(.subscriberLagging(self.selection))
             self.tellPhase()
             return false
         }

@@ -2,7 +2,7 @@ package import RelayCore
 
 /// What a client asked for at `/listen`, once it was let in.
 package struct Subscription: Sendable {
-    package let channel: ChannelName
+    package let selection: ChannelSelection
     package var kind: FrameKind
     /// Where to go on; nil: from now on.
     package var resumePoint: ResumePoint?
@@ -12,13 +12,13 @@ package struct Subscription: Sendable {
     package let bearer: Bearer?
 
     package init(
-        channel: ChannelName,
+        _ selection: ChannelSelection,
         kind: FrameKind,
         resumePoint: ResumePoint?,
         seat: ClientSeat = ClientSeat(),
         bearer: Bearer? = nil
     ) {
-        self.channel = channel
+        self.selection = selection
         self.kind = kind
         self.resumePoint = resumePoint
         self.seat = seat

@@ -7,10 +7,13 @@ package final class WebSocketHandler: ChannelInboundHandler, SubscriberTransport
     package typealias InboundIn = WebSocketFrame
     package typealias OutboundOut = ByteBuffer
 
-    /// Bytes of one message from the client, which is read and ignored.
+    /// Bytes of one message from the client.
     package static let maximumMessageBytes = 64 << 10
 
     private let subscriber: Subscriber
+    private let changes: ChannelChanges?
+    /// What has come of a message that may ask for a change.
+    private var message = ByteBuffer()
     private var context: ChannelHandlerContext?
     private var clientFrames = ClientFrameStateMachine(maximumMessageBytes: WebSocketHandler.maximumMessageBytes)
     private var pingsUnanswered = 0
@@ -20,8 +23,10 @@ package final class WebSocketHandler: ChannelInboundHandler, SubscriberTransport
     private var pingToAnswer: ByteBuffer?
     private var isClosing = false
 
-    package init(_ subscriber: Subscriber) {
+    /// - Parameter changes: what the client's messages may change; nil where they are all ignored.
+    package init(_ subscriber: Subscriber, changes: ChannelChanges? = nil) {
         self.subscriber = subscriber
+        self.changes = changes
     }
 
     package func handlerAdded(context: ChannelHandlerContext) {
@@ -59,13 +64,28 @@ package final class WebSocketHandler: ChannelInboundHandler, SubscriberTransport
             if frame.opcode == .connectionClose { context.close(promise: nil) }
             return
         }
-        self.act(on: self.clientFrames.received(frame), context)
+        let action = self.clientFrames.received(frame)
+        if case .message(isText: true, let isComplete) = action {
+            return self.gather(frame.unmaskedData, isComplete: isComplete)
+        }
+        self.act(on: action, context)
+    }
+
+    /// Messages are judged, and ignored unless they ask for a change.
+    private func gather(_ bytes: ByteBuffer, isComplete: Bool) {
+        guard let changes = self.changes else { return }
+        // The frames' length is bounded, and so is that of all fragments together.
+        self.message.writeImmutableBuffer(bytes)
+        if !isComplete { return }
+        let message = self.message
+        self.message = ByteBuffer()
+        if changes.received(message, for: self.subscriber) { return }
+        self.close(.notAllowed, reason: "too many changes at once: wait for the answers")
     }
 
     private func act(on action: ClientFrameStateMachine.Action, _ context: ChannelHandlerContext) {
         switch action {
         case .none, .message:
-            // Messages are not expected: read, judged and ignored.
             break
         case .answerPing(let payload):
             self.answerPing(payload, context)

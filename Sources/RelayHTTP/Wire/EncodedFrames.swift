@@ -1,7 +1,7 @@
 package import NIOCore
 package import RelayCore
 
-/// Entries of one channel as ready frames of a WebSocket or an event stream, oldest first.
+/// Entries as ready frames of a WebSocket or an event stream, oldest first.
 package struct EncodedFrames: Sendable {
     /// All frames, one after the other.
     package private(set) var buffer: ByteBuffer
@@ -9,9 +9,10 @@ package struct EncodedFrames: Sendable {
     /// Those among them that tell of gaps.
     package private(set) var gaps: [(id: EventID, reason: Gap.Reason)] = []
 
+    /// - Parameter channel: that of a subscriber who has only one.
     package init(
         _ entries: some Collection<LogEntry>,
-        channel: ChannelName,
+        channel: ChannelName?,
         kind: FrameKind
     ) {
         var buffer = ByteBuffer()
@@ -44,8 +45,9 @@ package struct EncodedFrames: Sendable {
 
     var eventCount: Int { self.frames.count - self.gaps.count }
 
-    /// How many events, and which gaps, have ids in `after < id ≤ through`.
-    func counts(after: EventID, through: EventID) -> (events: Int, gaps: [Gap.Reason]) {
+    /// How many events, and which gaps, have ids in `after < id ≤ through`; from the beginning on where `after` is nil.
+    func counts(after: EventID?, through: EventID) -> (events: Int, gaps: [Gap.Reason]) {
+        let after = after ?? EventID(-1)
         let frames = self.frames.place { $0.id > through } - self.frames.place { $0.id > after }
         if self.gaps.isEmpty { return (frames, []) }
         let told = self.gaps.filter { after < $0.id && $0.id <= through }.map(\.reason)
@@ -58,8 +60,9 @@ package struct EncodedFrames: Sendable {
     }
 
     /// The frames of entries with ids in `after < id ≤ through`, sharing the same bytes.
-    func between(_ after: EventID, _ through: EventID) -> ByteBuffer {
-        self.slice(from: self.end(through: after), to: self.end(through: through))
+    /// - Parameter after: nil: from the beginning on.
+    func between(_ after: EventID?, _ through: EventID) -> ByteBuffer {
+        self.slice(from: after.map { self.end(through: $0) } ?? 0, to: self.end(through: through))
     }
 
     /// Where the frames of entries up to `id` end.

@@ -68,6 +68,20 @@ struct JSONWriter {
         text.withUTF8 { self.writeString(UnsafeRawBufferPointer($0)) }
     }
 
+    /// An array of strings.
+    mutating func writeStrings(_ texts: [String]) {
+        self.write(UInt8(ascii: "["))
+        for (index, text) in texts.enumerated() {
+            if index > 0 { self.write(UInt8(ascii: ",")) }
+            self.writeString(text)
+        }
+        self.write(UInt8(ascii: "]"))
+    }
+
+    static func maximumBytes(ofStrings texts: [String]) -> Int {
+        texts.reduce(2) { $0 + 1 + self.maximumBytes(ofString: $1.utf8.count) }
+    }
+
     mutating func writeString(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { self.writeString($0) }
     }

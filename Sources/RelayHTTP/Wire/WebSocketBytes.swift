@@ -100,7 +100,7 @@ package enum CloseCode: UInt16, Sendable {
     case goingAway = 1001
     case protocolError = 1002
     case notUTF8 = 1007
-    /// Not allowed any more: the token that let the client in has expired.
+    /// Not allowed, or not any more: the token that let the client in has expired.
     case notAllowed = 1008
     case messageTooBig = 1009
     case internalError = 1011

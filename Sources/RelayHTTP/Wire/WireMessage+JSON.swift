@@ -4,10 +4,14 @@ package import RelayCore
 /// A message of the enveloped protocol (docs/protocol.md).
 package enum WireMessage: Sendable {
     case event(Event)
-    /// A gap, as told to a subscriber of `channel`.
-    case gap(Gap, channel: ChannelName)
+    /// A gap, as told to a subscriber of `channel`; nil: it concerns all channels of a subscriber who has several.
+    case gap(Gap, channel: ChannelName?)
     /// Replay is over; `id` is the head at this moment.
     case live(id: EventID, logID: String)
+    /// Answers to a client that asks for more channels, or fewer, from `id` on.
+    case subscribed([String], id: EventID)
+    case unsubscribed([String], id: EventID)
+    case refused([String], status: Int, detail: String, id: EventID)
 }
 
 extension WireMessage {
@@ -15,14 +19,15 @@ extension WireMessage {
         switch self {
         case .event(let event): event.id
         case .gap(let gap, _): gap.id
-        case .live(let id, _): id
+        case .live(let id, _), .subscribed(_, let id), .unsubscribed(_, let id), .refused(_, _, _, let id): id
         }
     }
 
-    package init(_ entry: LogEntry, channel: ChannelName) {
+    /// - Parameter channel: that of a subscriber who has only one.
+    package init(_ entry: LogEntry, channel: ChannelName?) {
         switch entry {
         case .event(let event): self = .event(event)
-        case .gap(let gap): self = .gap(gap, channel: channel)
+        case .gap(let gap): self = .gap(gap, channel: channel ?? gap.channel)
         }
     }
 }
@@ -41,6 +46,11 @@ extension WireMessage {
             return fixed + JSONWriter.maximumBytes(ofString: ChannelName.maximumBytes)
         case .live(_, let logID):
             return fixed + JSONWriter.maximumBytes(ofString: logID.utf8.count)
+        case .subscribed(let channels, _), .unsubscribed(let channels, _):
+            return fixed + JSONWriter.maximumBytes(ofStrings: channels)
+        case .refused(let channels, _, let detail, _):
+            let sentence = JSONWriter.maximumBytes(ofString: detail.utf8.count)
+            return fixed + JSONWriter.maximumBytes(ofStrings: channels) + sentence
         }
     }
 
@@ -65,7 +75,7 @@ extension WireMessage {
             json.write(#"{"type":"gap","id":"#)
             json.write(gap.id.rawValue)
             json.write(#","channel":"#)
-            json.writeString(channel.text)
+            if let channel { json.writeString(channel.text) } else { json.write("null") }
             json.write(#","after":"#)
             json.write(gap.after.rawValue)
             json.write(#","before":"#)
@@ -79,6 +89,25 @@ extension WireMessage {
             json.write(id.rawValue)
             json.write(#","log":"#)
             json.writeString(logID)
+        case .subscribed(let channels, let id):
+            json.write(#"{"type":"subscribed","id":"#)
+            json.write(id.rawValue)
+            json.write(#","channels":"#)
+            json.writeStrings(channels)
+        case .unsubscribed(let channels, let id):
+            json.write(#"{"type":"unsubscribed","id":"#)
+            json.write(id.rawValue)
+            json.write(#","channels":"#)
+            json.writeStrings(channels)
+        case .refused(let channels, let status, let detail, let id):
+            json.write(#"{"type":"refused","id":"#)
+            json.write(id.rawValue)
+            json.write(#","channels":"#)
+            json.writeStrings(channels)
+            json.write(#","status":"#)
+            json.write(Int64(status))
+            json.write(#","detail":"#)
+            json.writeString(detail)
         }
         json.write("}")
     }

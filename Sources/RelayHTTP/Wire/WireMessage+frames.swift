@@ -27,7 +27,8 @@ extension ByteBuffer {
     /// - Parameter writeData: writes the lines of its data, without what ends the last one.
     private mutating func writeStreamEvent(_ message: WireMessage, _ writeData: (inout ByteBuffer) -> Void) {
         switch message {
-        case .event: break
+        // What answers a WebSocket's client is never written here.
+        case .event, .subscribed, .unsubscribed, .refused: break
         case .gap: self.writeStaticString("event: gap\n")
         case .live: self.writeStaticString("event: live\n")
         }

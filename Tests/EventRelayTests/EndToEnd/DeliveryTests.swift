@@ -135,7 +135,7 @@ struct DeliveryTests {
             ("/listen/people?last-seen-id=18446744073709551616", 400, "2^53"),
             ("/listen/people?last-seen-id=1&last-seen-id=2", 400, "2 times"),
             ("/listen/people?last-seen-id=1&log=", 400, "log"), ("/nowhere", 404, "/listen/{channel}"),
-            ("/listen", 404, "/listen/{channel}"), ("/listen/people/x", 404, "/listen/{channel}"),
+            ("/listen", 400, "channel"), ("/listen/people/x", 404, "/listen/{channel}"),
         ]
         for (target, status, detail) in cases {
             let refused = await #expect(throws: UpgradeRefused.self, "\(target)") { try await world.connect(target) }

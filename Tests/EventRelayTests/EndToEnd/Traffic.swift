@@ -36,20 +36,26 @@ struct Traffic {
 
 /// A client that follows the one rule: it remembers the id of the last message and comes back with it.
 struct ResumingClient {
-    let channel: String
+    /// What it connects to, without a position.
+    let target: String
     let transport: Transport
     var cursor: String = "0"
     private(set) var messages: [Envelope] = []
 
     init(channel: String, over transport: Transport = .webSocket) {
-        self.channel = channel
+        self.init(target: "/listen/\(channel)", over: transport)
+    }
+
+    init(target: String, over transport: Transport) {
+        self.target = target
         self.transport = transport
     }
 
-    /// Follows the channel until the end marker, cutting its own connection at random moments.
+    /// Follows until the end marker, cutting its own connection at random moments.
     mutating func follow(
         port: () async throws -> Int,
         cutAfter: ClosedRange<Int>,
+        until endMarker: String = Traffic.endMarker,
         _ generator: inout SeededGenerator
     ) async throws {
         while true {
@@ -62,7 +68,7 @@ struct ResumingClient {
                 self.cursor = String(message.id)
                 self.messages.append(message)
                 // After an id that fell there is nothing to wait for; `expectOrderedOnce` says it.
-                if message.payload == Traffic.endMarker || hasFallen { return await client.cut() }
+                if message.payload == endMarker || hasFallen { return await client.cut() }
             }
             await client.cut()
         }
@@ -71,7 +77,7 @@ struct ResumingClient {
     /// An event stream comes back as a browser does: with the URL that it had at first.
     private func connect(port: Int) async throws -> any EnvelopeReader {
         let (start, header) = self.transport == .webSocket ? (self.cursor, nil) : ("0", self.cursor)
-        let target = "/listen/\(self.channel)?last-seen-id=\(start)"
+        let target = "\(self.target)\(self.target.contains("?") ? "&" : "?")last-seen-id=\(start)"
         return try await self.transport.connect(port: port, target, lastEventID: header)
     }
 

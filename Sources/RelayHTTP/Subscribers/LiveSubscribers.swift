@@ -1,0 +1,78 @@
+import RelayCore
+
+/// The live subscribers of one event loop, by what they want: those who want the same share one list and are found
+/// together.
+struct LiveSubscribers {
+    /// Those with one selection.
+    final class Group {
+        let selection: ChannelSelection
+        fileprivate(set) var subscribers = PerFrameKind<[Subscriber]> { _ in [] }
+        /// The newest batch that it was found for: one that has several of a batch's channels is found once.
+        fileprivate var found: EventID?
+
+        fileprivate init(_ selection: ChannelSelection) {
+            self.selection = selection
+        }
+
+        fileprivate var isEmpty: Bool { FrameKind.allCases.allSatisfy { self.subscribers[$0].isEmpty } }
+    }
+
+    private var groups: [ChannelSelection: Group] = [:]
+    /// Those that name a channel.
+    private var naming: [ChannelName: [Group]] = [:]
+    /// Those with patterns.
+    private var seeking: [Group] = []
+
+    /// Whom a batch concerns.
+    func groups(for frames: FrameBatch) -> [Group] {
+        guard let channels = frames.channels else { return Array(self.groups.values) }
+        // Nearly always.
+        if channels.count == 1 && self.seeking.isEmpty { return self.naming[channels[0], default: []] }
+        var found: [Group] = []
+        func take(_ group: Group) {
+            if group.found == frames.batch.last { return }
+            group.found = frames.batch.last
+            found.append(group)
+        }
+        for channel in channels { self.naming[channel]?.forEach(take) }
+        for group in self.seeking where channels.contains(where: { group.selection.finds($0) }) { take(group) }
+        return found
+    }
+
+    mutating func add(_ subscriber: Subscriber) {
+        let group = self.groups[subscriber.selection] ?? self.makeGroup(subscriber.selection)
+        subscriber.liveIndex = group.subscribers[subscriber.kind].count
+        group.subscribers[subscriber.kind].append(subscriber)
+    }
+
+    private mutating func makeGroup(_ selection: ChannelSelection) -> Group {
+        let group = Group(selection)
+        self.groups[selection] = group
+        for name in selection.names { self.naming[name, default: []].append(group) }
+        if !selection.patterns.isEmpty { self.seeking.append(group) }
+        return group
+    }
+
+    /// The last one of the list takes its place.
+    mutating func remove(_ subscriber: Subscriber) {
+        guard let index = subscriber.liveIndex, let group = self.groups[subscriber.selection],
+            let last = group.subscribers[subscriber.kind].popLast()
+        else { return }
+        subscriber.liveIndex = nil
+        if last !== subscriber {
+            group.subscribers[subscriber.kind][index] = last
+            last.liveIndex = index
+        } else if group.isEmpty {
+            self.forget(group)
+        }
+    }
+
+    private mutating func forget(_ group: Group) {
+        self.groups[group.selection] = nil
+        for name in group.selection.names {
+            self.naming[name]?.removeAll { $0 === group }
+            if self.naming[name]?.isEmpty == true { self.naming[name] = nil }
+        }
+        self.seeking.removeAll { $0 === group }
+    }
+}

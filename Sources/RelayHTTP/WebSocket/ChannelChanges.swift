@@ -1,0 +1,121 @@
+import NIOCore
+import NIOHTTP1
+import RelayCore
+
+/// Adds channels to an open WebSocket and takes channels from it, as its client asks: one request after the other, each
+/// answered. On the event loop of the connection.
+package final class ChannelChanges {
+    private let router: Router
+    private let bearer: Bearer?
+    private let address: ClientAddress
+    private let eventLoop: any EventLoop
+    private var waiting: [ChannelChange] = []
+    private var isWorking = false
+
+    /// Requests that wait, for PostgreSQL to listen to what one before them asked for.
+    private static let maximumWaiting = 16
+
+    init(_ router: Router, _ subscription: Subscription, on eventLoop: any EventLoop) {
+        self.router = router
+        self.bearer = subscription.bearer
+        self.address = subscription.seat.address
+        self.eventLoop = eventLoop
+    }
+
+    /// - Returns: whether there was room for it.
+    func received(_ message: ByteBuffer, for subscriber: Subscriber) -> Bool {
+        guard let change = ChannelChange(message) else { return true }
+        if self.waiting.count >= Self.maximumWaiting { return false }
+        self.waiting.append(change)
+        self.work(for: subscriber)
+        return true
+    }
+
+    private func work(for subscriber: Subscriber) {
+        while !self.isWorking, !self.waiting.isEmpty {
+            let change = self.waiting.removeFirst()
+            if let texts = change.unsubscribe { self.unsubscribe(texts, subscriber) }
+            if let texts = change.subscribe { self.subscribe(texts, subscriber) }
+        }
+    }
+
+    // MARK: - Less
+
+    private func unsubscribe(_ texts: [String], _ subscriber: Subscriber) {
+        var selection = subscriber.selection
+        let names = selection.names.filter { texts.contains($0.text) }
+        for name in names { selection.remove(name) }
+        for pattern in selection.patterns where texts.contains(pattern.pattern) { selection.remove(pattern) }
+        subscriber.change(to: selection)
+        for name in names { self.router.relay.subscriberLeft(name) }
+        subscriber.tell(.unsubscribed(texts, id: subscriber.position))
+    }
+
+    // MARK: - More
+
+    private func subscribe(_ texts: [String], _ subscriber: Subscriber) {
+        do {
+            let wanted = try self.router.selection(texts)
+            let had = subscriber.selection
+            let added = wanted.names.filter { !had.names.contains($0) }
+            let selection = ChannelSelection(
+                had.names + added,
+                patterns: had.patterns + wanted.patterns,
+                within: self.router.access.within(self.bearer)
+            )
+            try self.check(added, selection)
+            if self.router.relay.admitAtOnce(added, head: subscriber.loopHead) {
+                return self.take(selection, texts, subscriber)
+            }
+            self.wait(for: added, selection, texts, subscriber)
+        } catch {
+            self.refuse(texts, error, subscriber)
+        }
+    }
+
+    private func check(_ added: [ChannelName], _ selection: ChannelSelection) throws {
+        if selection.count > ChannelSelection.maximumChannels {
+            let most = ChannelSelection.maximumChannels
+            throw Problem(.badRequest, "a connection has \(most) channels at the most: unsubscribe from others first")
+        }
+        for channel in added {
+            guard self.router.access.mayRead(channel, self.bearer) else {
+                throw self.router.access.refusal(of: channel, to: self.bearer)
+            }
+            try self.router.countNewChannel(channel, from: self.address, at: .now)
+        }
+    }
+
+    /// Until PostgreSQL listens to them.
+    private func wait(
+        for added: [ChannelName],
+        _ selection: ChannelSelection,
+        _ texts: [String],
+        _ subscriber: Subscriber
+    ) {
+        self.isWorking = true
+        let relay = self.router.relay
+        self.eventLoop.makeFutureWithTask { try await relay.admit(added) }.assumeIsolated().whenComplete { result in
+            self.isWorking = false
+            switch result {
+            case .success where subscriber.isOver: for channel in added { relay.subscriberLeft(channel) }
+            case .success: self.take(selection, texts, subscriber)
+            case .failure(let error): self.refuse(texts, error, subscriber)
+            }
+            self.work(for: subscriber)
+        }
+    }
+
+    /// From where the connection is now: all that follows it of the new channels comes in its place among the others.
+    private func take(_ selection: ChannelSelection, _ texts: [String], _ subscriber: Subscriber) {
+        subscriber.change(to: selection)
+        subscriber.tell(.subscribed(texts, id: subscriber.position))
+    }
+
+    private func refuse(_ texts: [String], _ error: any Error, _ subscriber: Subscriber) {
+        let problem = self.router.problem(of: error)
+        subscriber.tell(
+            .refused(texts, status: Int(problem.status.code), detail: problem.detail, id: subscriber.position)
+        )
+    }
+}

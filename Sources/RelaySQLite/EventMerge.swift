@@ -1,0 +1,67 @@
+import RelayCore
+
+/// Reads the events of several channels side by side, in the order of ids: each channel by a statement of its own, which
+/// is one step ahead, so that no row is read that isn't given.
+final class EventMerge {
+    private let connection: SQLiteConnection
+    private let select: String
+    /// Made when they are needed first, and kept: as many as channels were ever read together.
+    private var statements: [SQLiteStatement] = []
+
+    /// A channel, and what of it is read; both ends are exclusive.
+    struct Source {
+        let channel: ChannelName
+        let rowID: Int64
+        let after: EventID
+        let before: EventID
+    }
+
+    /// - Parameter ascending: from the oldest on.
+    init(_ connection: SQLiteConnection, ascending: Bool) {
+        self.connection = connection
+        self.select = """
+            SELECT id, ahead, payload, typeof(payload) = 'text' FROM event
+            WHERE channel_id = ?1 AND id > ?2 AND id < ?3
+            ORDER BY id \(ascending ? "ASC" : "DESC")
+            """
+        self.comesFirst = ascending ? { $0 < $1 } : { $0 > $1 }
+    }
+
+    private let comesFirst: (EventID, EventID) -> Bool
+
+    /// - Parameter take: is given each event until it returns false.
+    func eachEvent(of sources: [Source], take: (Event) -> Bool) throws {
+        while self.statements.count < sources.count { self.statements.append(try self.connection.prepare(self.select)) }
+        let statements = self.statements[..<sources.count]
+        defer { for statement in statements { statement.reset() } }
+        // Those with a row, and the row's id.
+        var ahead: [(place: Int, id: EventID)] = []
+        for (place, source) in sources.enumerated() {
+            let statement = statements[place]
+            statement.bind(1, source.rowID)
+            statement.bind(2, source.after)
+            statement.bind(3, source.before)
+            if try statement.step() { ahead.append((place, statement.id(0))) }
+        }
+        while let next = ahead.indices.min(by: { self.comesFirst(ahead[$0].id, ahead[$1].id) }) {
+            let place = ahead[next].place
+            if !take(Self.event(statements[place], of: sources[place].channel)) { return }
+            if try statements[place].step() {
+                ahead[next].id = statements[place].id(0)
+            } else {
+                ahead.swapAt(next, ahead.count - 1)
+                ahead.removeLast()
+            }
+        }
+    }
+
+    private static func event(_ row: SQLiteStatement, of channel: ChannelName) -> Event {
+        let id = row.id(0)
+        return Event(
+            id: id,
+            channel: channel,
+            time: Timestamp(microseconds: id.rawValue &- row.integer(1)),
+            payload: Payload(row.bytes(2), isValidUTF8: row.integer(3) == 1)
+        )
+    }
+}
