@@ -39,13 +39,15 @@ struct HealthHandler {
         body.writeString(#"},"channels":\#(self.router.relay.recordedCount)"#)
         body.writeString(#","clients":\#(self.router.clients.count)}"#)
         body.writeStaticString("\n")
-        var response = HTTPResponse(
-            status: status.isHealthy ? .ok : .serviceUnavailable,
-            contentType: "application/json",
-            body: body
-        )
-        response.headers.add(name: "Cache-Control", value: "no-store")
-        return response
+        return HTTPResponse(state: body, isGood: status.isHealthy)
+    }
+}
+
+extension HTTPResponse {
+    /// What the relay says of its own state: JSON, and 503 where something is wrong.
+    init(state: ByteBuffer, isGood: Bool) {
+        let status = isGood ? HTTPResponseStatus.ok : .serviceUnavailable
+        self = HTTPResponse(status: status, contentType: "application/json", body: state).notStored
     }
 }
 

@@ -8,8 +8,6 @@ struct MetricsHandler {
 
     func response() -> HTTPResponse {
         let body = ByteBuffer(string: self.metrics.text())
-        var response = HTTPResponse(status: .ok, contentType: self.metrics.contentType, body: body)
-        response.headers.add(name: "Cache-Control", value: "no-store")
-        return response
+        return HTTPResponse(status: .ok, contentType: self.metrics.contentType, body: body).notStored
     }
 }

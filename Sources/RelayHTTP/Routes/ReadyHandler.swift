@@ -21,13 +21,7 @@ struct ReadyHandler {
             body.writeJSONString(reason)
         }
         body.writeStaticString("]}\n")
-        var response = HTTPResponse(
-            status: missing.isEmpty ? .ok : .serviceUnavailable,
-            contentType: "application/json",
-            body: body
-        )
-        response.headers.add(name: "Cache-Control", value: "no-store")
-        return response
+        return HTTPResponse(state: body, isGood: missing.isEmpty)
     }
 }
 

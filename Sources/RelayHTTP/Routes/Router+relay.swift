@@ -119,8 +119,7 @@ struct Router: Sendable {
         self.cors.apply(to: &response.headers, of: request)
         response.headers.add(name: "X-Content-Type-Options", value: "nosniff")
         // What one may read is not kept for another.
-        if self.access.asksForTokens { response.headers.replaceOrAdd(name: "Cache-Control", value: "no-store") }
-        return response
+        return self.access.asksForTokens ? response.notStored : response
     }
 
     private func answer(to error: any Error) -> HTTPAnswer {

@@ -40,8 +40,7 @@ struct ViewerHandler: Sendable {
             "KnownChannels": String(buffer: known),
         ]
         let text = String(decoding: self.files["index.html"] ?? [], as: UTF8.self)
-        var response = self.response(Array(Self.fill(text, values).utf8), name: "index.html")
-        response.headers.add(name: "Cache-Control", value: "no-store")
+        var response = self.response(Array(Self.fill(text, values).utf8), name: "index.html").notStored
         // A page of somebody's own may do as it likes.
         if !self.options.hasOwnAssets {
             response.headers.add(name: "Content-Security-Policy", value: Self.contentSecurityPolicy)

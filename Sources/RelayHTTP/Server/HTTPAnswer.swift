@@ -35,6 +35,13 @@ package struct HTTPResponse: Sendable {
         self.headers = contentType.map { ["Content-Type": $0] } ?? [:]
         self.body = .bytes(body)
     }
+
+    /// The same, for no cache to keep: it says how things are now, or is for this caller.
+    var notStored: HTTPResponse {
+        var response = self
+        response.headers.replaceOrAdd(name: "Cache-Control", value: "no-store")
+        return response
+    }
 }
 
 /// A refusal, told as `application/problem+json` (RFC 9457).
