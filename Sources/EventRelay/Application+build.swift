@@ -27,9 +27,8 @@ enum Application {
 
         guard PostgresListener.understands(configuration.dbConnection) else { throw InvalidDbConnection() }
         let assets = try ViewerAssets.load(folder: configuration.assetsPath)
-        let stamps = FileStamps(of: configuration)
-        let tokens = try await Tokens.verifier(configuration)
-        let certificate = try TLS.certificate(configuration)
+        let (tokens, tokenKeys) = try await Tokens.verifier(configuration)
+        let (certificate, certificateFiles) = try TLS.certificate(configuration)
 
         let wallClock = Timestamp.now()
         let clock = ServerClock(startingAt: wallClock, monotonic: ContinuousClock())
@@ -91,7 +90,7 @@ enum Application {
             status: { relay.status.line }
         )
         let reloading = ReloadService(
-            reloadables: self.reloadables(certificate, tokens, stamps),
+            reloadables: [certificateFiles, tokenKeys].compactMap(\.self),
             serviceManager: serviceManager,
             clock: ContinuousClock(),
             logger: logger
@@ -127,53 +126,6 @@ enum Application {
             try await services.run()
             group.cancelAll()
         }
-    }
-
-    /// Of all files that are read again, before they are read first: a change in between is seen too.
-    private struct FileStamps {
-        let certificate: [FileStamp?]
-        let tokens: [FileStamp?]
-
-        init(of configuration: RelayConfiguration) {
-            self.certificate = FileStamp.all(
-                of: [configuration.tlsServerCertificateFile, configuration.tlsServerPrivateKeyFile]
-            )
-            self.tokens = FileStamp.all(
-                of: [configuration.tokenKeyFile, configuration.tokenJwksFile].compactMap(\.self)
-            )
-        }
-    }
-
-    private static func reloadables(
-        _ certificate: ServerCertificate?,
-        _ tokens: JWTVerifier?,
-        _ stamps: FileStamps
-    ) -> [Reloadable] {
-        var reloadables: [Reloadable] = []
-        if let certificate {
-            let reload = { @Sendable in
-                try certificate.reload()
-                return "it expires at \(certificate.expires)"
-            }
-            reloadables.append(
-                Reloadable(
-                    name: "certificate",
-                    files: certificate.files,
-                    stamps: stamps.certificate,
-                    reload: reload
-                )
-            )
-        }
-        if let tokens, !tokens.files.isEmpty {
-            let reload = { @Sendable in
-                try await tokens.reload()
-                return tokens.summary
-            }
-            reloadables.append(
-                Reloadable(name: "keys of tokens", files: tokens.files, stamps: stamps.tokens, reload: reload)
-            )
-        }
-        return reloadables
     }
 
     private static func makeLogger(debug: Bool) -> Logger {

@@ -4,14 +4,23 @@ import RelayHTTP
 
 /// HTTPS, as the configuration asks for it.
 enum TLS {
-    /// - Returns: nil where none is asked for.
+    /// - Returns: nil where none is asked for; and how it is read again.
     /// - Throws: `CertificateUnusable`.
-    static func certificate(_ configuration: RelayConfiguration) throws -> ServerCertificate? {
-        guard configuration.servesHTTPS else { return nil }
-        return try ServerCertificate(
-            chainFile: configuration.tlsServerCertificateFile,
-            keyFile: configuration.tlsServerPrivateKeyFile
+    static func certificate(
+        _ configuration: RelayConfiguration
+    ) throws(CertificateUnusable) -> (ServerCertificate?, Reloadable?) {
+        guard configuration.servesHTTPS else { return (nil, nil) }
+        let files = ServerCertificate.Files(
+            chain: configuration.tlsServerCertificateFile,
+            key: configuration.tlsServerPrivateKeyFile
         )
+        let stamps = FileStamps(of: files.all)
+        let certificate = try ServerCertificate(files)
+        let reloadable = Reloadable(name: "certificate", stamps: stamps) {
+            try certificate.reload()
+            return "it expires at \(certificate.expires)"
+        }
+        return (certificate, reloadable)
     }
 
     /// - Parameter now: by the wall clock, which is what clients compare with.

@@ -5,9 +5,11 @@ import RelayTokens
 
 /// Tokens, as the configuration asks for them.
 enum Tokens {
-    /// - Returns: nil where none is asked for.
+    /// - Returns: nil where none is asked for; and how its keys are read again, where they come from a file.
     /// - Throws: `TokenKeysUnusable`.
-    static func verifier(_ configuration: RelayConfiguration) async throws -> JWTVerifier? {
+    static func verifier(
+        _ configuration: RelayConfiguration
+    ) async throws(TokenKeysUnusable) -> (JWTVerifier?, Reloadable?) {
         let source: TokenKeySource
         if !configuration.tokenSecret.isEmpty {
             source = .secret(configuration.tokenSecret)
@@ -16,9 +18,10 @@ enum Tokens {
         } else if let path = configuration.tokenJwksFile {
             source = .jwksFile(path)
         } else {
-            return nil
+            return (nil, nil)
         }
-        return try await JWTVerifier(
+        let stamps = FileStamps(of: source.files)
+        let verifier = try await JWTVerifier(
             source: source,
             rules: JWTVerifier.Rules(
                 issuer: configuration.tokenIssuer,
@@ -27,6 +30,12 @@ enum Tokens {
             ),
             readFile: { try readTextFile($0) }
         )
+        if source.files.isEmpty { return (verifier, nil) }
+        let reloadable = Reloadable(name: "keys of tokens", stamps: stamps) {
+            try await verifier.reload()
+            return verifier.summary
+        }
+        return (verifier, reloadable)
     }
 
     /// - Parameter clock: the wall clock.

@@ -41,9 +41,6 @@ package final class JWTVerifier: TokenVerifier {
         self.keys = Mutex(try await source.load(readFile))
     }
 
-    /// Where the keys come from: when one of these changes, `reload` is due.
-    package var files: [String] { self.source.file.map { [$0] } ?? [] }
-
     /// The keys as one line for the log, without what is secret.
     package var summary: String { self.keys.withLock { $0 }.summary }
 

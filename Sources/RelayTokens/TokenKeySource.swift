@@ -10,10 +10,11 @@ package enum TokenKeySource: Sendable {
     /// As RFC 7518 demands of HS256 (section 3.2).
     package static let minimumSecretBytes = 32
 
-    var file: String? {
+    /// What it is read from: when one of these changes, a verifier's `reload` is due.
+    package var files: [String] {
         switch self {
-        case .secret: nil
-        case .keyFile(let path), .jwksFile(let path): path
+        case .secret: []
+        case .keyFile(let path), .jwksFile(let path): [path]
         }
     }
 

@@ -164,8 +164,9 @@ struct TokenKeySourceTests {
         let (old, new) = try await (TestSigner(.es256), TestSigner(.rs256))
         let (oldToken, newToken) = try await (old.token(Self.claims), new.token(Self.claims))
         try self.write([try old.jwk("a")])
-        let verifier = try await JWTVerifier.make(.jwksFile(self.path))
-        #expect(verifier.files == [self.path])
+        let source = TokenKeySource.jwksFile(self.path)
+        #expect(source.files == [self.path])
+        let verifier = try await JWTVerifier.make(source)
         try self.write([try new.jwk("b")])
         #expect(verifier.outcome(oldToken).refusal == nil)
         try await verifier.reload()
@@ -190,8 +191,9 @@ struct TokenKeySourceTests {
 
     @Test
     func `a secret has no file to watch`() async throws {
-        let verifier = try await JWTVerifier.make(.secret(String(repeating: "s", count: 32)))
-        #expect(verifier.files.isEmpty)
+        let source = TokenKeySource.secret(String(repeating: "s", count: 32))
+        #expect(source.files.isEmpty)
+        let verifier = try await JWTVerifier.make(source)
         try await verifier.reload()
     }
 }

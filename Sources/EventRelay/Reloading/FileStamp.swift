@@ -20,8 +20,6 @@ struct FileStamp: Equatable, Sendable {
         self.changed = Self.nanoseconds(status.st_ctim)
     }
 
-    static func all(of files: [String]) -> [FileStamp?] { files.map { FileStamp(path: $0) } }
-
     private static func nanoseconds(_ time: timespec) -> Int {
         Int(time.tv_sec) &* 1_000_000_000 &+ Int(time.tv_nsec)
     }

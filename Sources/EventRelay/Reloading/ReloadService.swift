@@ -84,7 +84,7 @@ struct ReloadService: Service, CustomStringConvertible {
     /// What is known of the files of one.
     private struct Watched {
         let reloadable: Reloadable
-        private var stamps: [FileStamp?]
+        private var stamps: FileStamps
         private var failure: String?
         private var looksSinceFailure = 0
 
@@ -98,11 +98,8 @@ struct ReloadService: Service, CustomStringConvertible {
 
         /// - Returns: whether the files are to be read again.
         mutating func look() -> Bool {
-            let stamps = FileStamp.all(of: self.reloadable.files)
             if self.failure != nil { self.looksSinceFailure += 1 }
-            if stamps == self.stamps, self.looksSinceFailure < Self.looksBeforeRetry { return false }
-            self.stamps = stamps
-            return true
+            return self.stamps.haveChanged() || self.looksSinceFailure >= Self.looksBeforeRetry
         }
 
         mutating func succeeded() {

@@ -14,8 +14,7 @@ package final class ServerCertificate: Sendable {
     /// stay in memory, for each client.
     private static let keptBytes = 32 << 10
 
-    private let chainFile: String
-    private let keyFile: String
+    private let files: Files
     private let current: Mutex<Loaded>
 
     private struct Loaded {
@@ -23,14 +22,26 @@ package final class ServerCertificate: Sendable {
         let expires: Timestamp
     }
 
-    /// - Parameters:
-    ///   - chainFile: PEM, the server's own certificate first.
-    ///   - keyFile: PEM, without a passphrase.
-    /// - Throws: `CertificateUnusable`, where one of them can't be used, or they don't belong together.
-    package init(chainFile: String, keyFile: String) throws(CertificateUnusable) {
-        self.chainFile = chainFile
-        self.keyFile = keyFile
-        self.current = Mutex(try Self.load(chainFile, keyFile))
+    /// What it is read from.
+    package struct Files: Sendable {
+        /// PEM, the server's own certificate first.
+        let chain: String
+        /// PEM, without a passphrase.
+        let key: String
+
+        package init(chain: String, key: String) {
+            self.chain = chain
+            self.key = key
+        }
+
+        /// When one of these changes, `reload` is due.
+        package var all: [String] { [self.chain, self.key] }
+    }
+
+    /// - Throws: `CertificateUnusable`, where one of the files can't be used, or they don't belong together.
+    package init(_ files: Files) throws(CertificateUnusable) {
+        self.files = files
+        self.current = Mutex(try Self.load(files))
     }
 
     /// The first handler of the next connection.
@@ -47,40 +58,38 @@ package final class ServerCertificate: Sendable {
     /// When the server's own certificate ends.
     package var expires: Timestamp { self.current.withLock { $0.expires } }
 
-    /// What it is read from: when one of these changes, `reload` is due.
-    package var files: [String] { [self.chainFile, self.keyFile] }
-
     /// Reads both files again.
     /// - Throws: `CertificateUnusable`; what was there before stays then.
     package func reload() throws(CertificateUnusable) {
-        let loaded = try Self.load(self.chainFile, self.keyFile)
+        let loaded = try Self.load(self.files)
         self.current.withLock { $0 = loaded }
     }
 
-    private static func load(_ chainFile: String, _ keyFile: String) throws(CertificateUnusable) -> Loaded {
+    private static func load(_ files: Files) throws(CertificateUnusable) -> Loaded {
         let chain: [NIOSSLCertificate]
         do {
-            chain = try NIOSSLCertificate.fromPEMFile(chainFile)
+            chain = try NIOSSLCertificate.fromPEMFile(files.chain)
         } catch {
-            throw CertificateUnusable(setting: "TlsServerCertificateFile", path: chainFile, reason: .unreadable(error))
+            let reason = CertificateUnusable.Reason.unreadable(error)
+            throw CertificateUnusable(setting: "TlsServerCertificateFile", path: files.chain, reason: reason)
         }
         guard let own = chain.first else {
-            throw CertificateUnusable(setting: "TlsServerCertificateFile", path: chainFile, reason: .empty)
+            throw CertificateUnusable(setting: "TlsServerCertificateFile", path: files.chain, reason: .empty)
         }
         let key: NIOSSLPrivateKey
         do {
             // Without the callback the library would ask for a passphrase at the terminal.
-            key = try NIOSSLPrivateKey(file: keyFile, format: .pem) { (_: NIOSSLPassphraseSetter<[UInt8]>) in
+            key = try NIOSSLPrivateKey(file: files.key, format: .pem) { (_: NIOSSLPassphraseSetter<[UInt8]>) in
                 throw PassphraseNeeded()
             }
         } catch {
-            throw CertificateUnusable(setting: "TlsServerPrivateKeyFile", path: keyFile, reason: .unreadable(error))
+            throw CertificateUnusable(setting: "TlsServerPrivateKeyFile", path: files.key, reason: .unreadable(error))
         }
         do {
             let context = try NIOSSLContext(configuration: Self.configuration(chain, key))
             return Loaded(context: context, expires: Timestamp(microseconds: Int64(own.notValidAfter) * 1_000_000))
         } catch {
-            throw CertificateUnusable(setting: "TlsServerPrivateKeyFile", path: keyFile, reason: .mismatch(error))
+            throw CertificateUnusable(setting: "TlsServerPrivateKeyFile", path: files.key, reason: .mismatch(error))
         }
     }
 
