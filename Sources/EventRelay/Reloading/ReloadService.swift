@@ -71,11 +71,11 @@ struct ReloadService: Service, CustomStringConvertible {
         do {
             let what = try await reloadable.reload()
             watched.succeeded()
-            self.logger.info("read again", metadata: ["what": "\(reloadable.name)", "now": "\(what)"])
+            self.logger.info("reloaded", metadata: ["what": "\(reloadable.name)", "now": "\(what)"])
         } catch {
             guard watched.failed("\(error)") else { return }
             self.logger.error(
-                "can't be read again, what was read before stays in use",
+                "reload failed, what was read before stays in use",
                 metadata: ["what": "\(reloadable.name)", "reason": "\(error)"]
             )
         }

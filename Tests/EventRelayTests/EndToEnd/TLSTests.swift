@@ -168,7 +168,7 @@ struct TLSTests {
         )
         try Self.replace("current", by: "second", in: world.folder)
         world.relay.signal(SIGHUP)
-        let line = try await world.relay.waitForLog("can't be read again")
+        let line = try await world.relay.waitForLog("reload failed")
         #expect(line.contains("TlsServerPrivateKeyFile") && line.contains("does not belong"))
         #expect(try await world.subject().contains("first"))
         #expect(try await world.curl("/health", "-o /dev/null -w '%{http_code}'") == ["200"])
