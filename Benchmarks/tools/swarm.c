@@ -26,8 +26,9 @@ enum {
     BUFFER_BYTES = 256 << 10,
     /* The beginning of a frame that did not come whole, the longest is that of 7,999 bytes in an envelope. */
     CARRY_BYTES = 16 << 10,
-    /* Below the number of connections that a server lets wait to be accepted, or that are no WebSockets yet. */
-    IN_FLIGHT = 256,
+    /* Below the number of connections of one address that a server lets wait to be accepted, or that are no WebSockets
+     * yet. */
+    IN_FLIGHT = 200,
 };
 
 struct client {

@@ -46,6 +46,7 @@ extension RelayConfiguration {
     private var clientLimits: ClientLimits {
         var limits = ClientLimits(clients: self.maxClients)
         limits.clientsPerAddress = self.maxClientsPerAddress
+        limits.connectionsPerAddress = self.maxConnectionsPerAddress
         limits.clientsPerSubject = self.maxClientsPerSubject
         limits.newChannelsPerMinute = self.newChannelsPerMinute
         limits.upgradesPerSecond = self.upgradesPerSecond

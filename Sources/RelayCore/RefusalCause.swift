@@ -23,7 +23,7 @@ package enum RefusalCause: String, Sendable, CaseIterable {
     case limitClients = "limit-clients"
     /// All connections that are no WebSockets, or all that there are descriptors for.
     case limitConnections = "limit-connections"
-    /// The clients of one address.
+    /// The clients of one address, or its other connections.
     case limitAddress = "limit-address"
     /// The clients of one token's subject.
     case limitSubject = "limit-subject"

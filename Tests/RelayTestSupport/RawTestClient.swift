@@ -17,10 +17,19 @@ package final class RawTestClient: Sendable {
         self.received = received
     }
 
-    /// - Parameter reads: whether it reads at all.
-    package static func connect(port: Int, reads: Bool = true) async throws -> RawTestClient {
+    /// - Parameters:
+    ///   - source: the address that it comes from, if not 127.0.0.1: this machine has all that begin with 127.
+    ///   - reads: whether it reads at all.
+    package static func connect(
+        port: Int,
+        from source: String? = nil,
+        reads: Bool = true
+    ) async throws -> RawTestClient {
         let received = Watched(Received())
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        if let source { bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: source, port: 0)) }
+        let channel =
+            try await bootstrap
             .channelOption(.autoRead, value: reads)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

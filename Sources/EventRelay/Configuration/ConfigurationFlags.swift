@@ -59,6 +59,9 @@ struct ConfigurationFlags: ParsableArguments {
     @Option(help: .key("MaxClientsPerAddress"))
     var maxClientsPerAddress: String?
 
+    @Option(help: .key("MaxConnectionsPerAddress"))
+    var maxConnectionsPerAddress: String?
+
     @Option(help: .key("MaxClientsPerSubject"))
     var maxClientsPerSubject: String?
 

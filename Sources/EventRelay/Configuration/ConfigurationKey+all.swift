@@ -124,6 +124,14 @@ extension ConfigurationKey {
             summary: "Most connected clients of one address; 0 for no limit."
         ),
         ConfigurationKey(
+            "MaxConnectionsPerAddress",
+            \.maxConnectionsPerAddress,
+            .zeroAsNone(.integer(in: 0...Int.max)),
+            default: "256",
+            flag: Flag("--max-connections-per-address", \.maxConnectionsPerAddress),
+            summary: "Most connections of one address that are no clients, or not yet; 0 for no limit."
+        ),
+        ConfigurationKey(
             "MaxClientsPerSubject",
             \.maxClientsPerSubject,
             .zeroAsNone(.integer(in: 0...Int.max)),

@@ -62,6 +62,11 @@ struct RelayConfiguration: Sendable, Equatable {
     /// `MaxClientsPerAddress`: the most connected clients of one address. `nil` (written `0`): no limit.
     var maxClientsPerAddress: Int?
 
+    /// `MaxConnectionsPerAddress`: the most connections of one address that are no clients, or not yet; those of
+    /// `TrustedProxies` are not counted. A quarter of all that there may be, so that no address takes all of them, and
+    /// far more than its users need at one moment. `nil` (written `0`): as many as there are for all.
+    var maxConnectionsPerAddress: Int? = 256
+
     /// `MaxClientsPerSubject`: the most connected clients whose tokens have the same `sub`. `nil` (written `0`): no
     /// limit.
     var maxClientsPerSubject: Int?

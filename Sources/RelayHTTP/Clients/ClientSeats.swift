@@ -4,29 +4,16 @@ import RelayCore
 /// How many WebSocket clients there are and may be: in all, of one address, of one token's subject.
 package final class ClientSeats: Sendable {
     private let all: ClientCounter
-    private let ofAddress: Limit<ClientAddress.Network>?
-    private let ofSubject: Limit<String>?
+    private let ofAddress: KeyedLimit<ClientAddress.Network>?
+    private let ofSubject: KeyedLimit<String>?
 
     /// When to come back where no seat is free: somebody leaves now and then.
     private static let retryAfterSeconds = 10
 
     package init(_ limits: ClientLimits) {
         self.all = ClientCounter(limit: limits.clients)
-        self.ofAddress = limits.clientsPerAddress.map { Limit($0) }
-        self.ofSubject = limits.clientsPerSubject.map { Limit($0) }
-    }
-
-    private struct Limit<Key: Hashable & Sendable>: Sendable {
-        let limit: Int
-        private let counts: Sharded<Key, KeyedCount<Key>>
-
-        init(_ limit: Int) {
-            self.limit = limit
-            self.counts = Sharded { _ in KeyedCount(limit: limit) }
-        }
-
-        func enter(_ key: Key) -> Bool { self.counts.withTable(of: key) { $0.enter(key) } }
-        func leave(_ key: Key) { self.counts.withTable(of: key) { $0.leave(key) } }
+        self.ofAddress = limits.clientsPerAddress.map { KeyedLimit($0) }
+        self.ofSubject = limits.clientsPerSubject.map { KeyedLimit($0) }
     }
 
     package var count: Int { self.all.count }

@@ -21,8 +21,8 @@ package final class HTTPServer: Sendable {
     /// What is served at a port, to how many.
     private struct Port {
         let router: Router
-        /// That are no WebSockets, or not yet.
-        let connections: ClientCounter
+        /// Of connections that are no clients, or not yet.
+        let places: ConnectionPlaces
         /// WebSockets or not.
         let allConnections: ClientCounter
         let quiescing: ServerQuiescingHelper
@@ -74,20 +74,24 @@ package final class HTTPServer: Sendable {
         self.pages = ReplayPages(log: log, observer: observer)
         self.clientPort = Port(
             router: router,
-            connections: ClientCounter(limit: Self.maximumHTTPConnections),
+            places: ConnectionPlaces(
+                Self.maximumHTTPConnections,
+                perAddress: options.limits.connectionsPerAddress,
+                trustedProxies: options.trustedProxies
+            ),
             allConnections: ClientCounter(limit: options.maximumConnections),
             quiescing: ServerQuiescingHelper(group: fanOut.group)
         )
         self.tlsPort = Port(
             router: router.overTLS,
-            connections: self.clientPort.connections,
+            places: self.clientPort.places,
             allConnections: self.clientPort.allConnections,
             quiescing: ServerQuiescingHelper(group: fanOut.group),
             certificate: options.https?.certificate
         )
         self.adminPort = Port(
             router: router.forOperators,
-            connections: ClientCounter(limit: Self.maximumAdminConnections),
+            places: ConnectionPlaces(Self.maximumAdminConnections),
             allConnections: ClientCounter(limit: Self.maximumAdminConnections),
             quiescing: ServerQuiescingHelper(group: fanOut.group)
         )
@@ -199,12 +203,14 @@ package final class HTTPServer: Sendable {
 
     private func configure(_ channel: any Channel, of port: Port) throws {
         try self.setOptions(of: channel)
-        guard port.connections.enter() else {
-            let reason = "too many HTTP connections"
-            self.router.observer.observe(.requestRefused(.limitConnections, status: 503, reason: reason))
+        let address = ClientAddress(ipAddress: channel.remoteAddress?.ipAddress)
+        let place: ConnectionPlaces.Place
+        do throws(Problem) {
+            place = try port.places.take(for: address)
+        } catch {
+            self.router.observe(error)
             return channel.close(promise: nil)
         }
-        let address = ClientAddress(ipAddress: channel.remoteAddress?.ipAddress)
         let http = HTTPConnectionHandler.HTTPHandlers(timeouts: self.options.timeouts)
         let router = port.router
         let hub = self.fanOut.hub(of: channel.eventLoop)
@@ -221,7 +227,7 @@ package final class HTTPServer: Sendable {
             makeEventStream: { EventStreamHandler(makeSubscriber($0), head: $1) },
             abandon: { router.left($0, with: $0.selection) },
             report: { router.tell($0, from: address) },
-            whenOver: { port.connections.leave() },
+            whenOver: { port.places.leave(place) },
             http: http
         )
         do {
@@ -231,7 +237,7 @@ package final class HTTPServer: Sendable {
             try channel.pipeline.syncOperations.addHandlers(http.inOrder + [handler])
         } catch {
             // It is closed already.
-            port.connections.leave()
+            port.places.leave(place)
             throw error
         }
     }

@@ -11,7 +11,8 @@ struct HostilePeerTests {
         `after thousands of hostile connections the relay has as many descriptors as before, and not much more memory`()
         async throws
     {
-        let world = try await World(environment: ["ES_MAXCHANNELS": "50"])
+        // As many at once as there may be of all addresses.
+        let world = try await World(environment: ["ES_MAXCHANNELS": "50", "ES_MAXCONNECTIONSPERADDRESS": "0"])
         let healthy = try await world.connect("/listen/healthy")
         try await self.act(world, each: 40)
         try await self.settle(world)
@@ -83,9 +84,12 @@ struct HostilePeerTests {
     @Test
     func `connections that are no WebSockets are bounded, and give way again`() async throws {
         let world = try await World()
-        let limit = 1024
-        let silent = try await self.make(limit) { try await RawTestClient.connect(port: world.relay.port) }
-        let refused = try await RawTestClient.connect(port: world.relay.port)
+        let port = world.relay.port
+        var silent: [RawTestClient] = []
+        for source in ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"] {
+            silent += try await self.make(256) { try await RawTestClient.connect(port: port, from: source) }
+        }
+        let refused = try await RawTestClient.connect(port: port, from: "127.0.0.6")
         #expect(try await refused.whenEnded() == "")
         for client in silent.prefix(10) { await client.reset() }
         while (try? await world.get("/health")) == nil {}
@@ -93,6 +97,51 @@ struct HostilePeerTests {
         try await world.sql.notify("people", "hello")
         #expect(try await webSocket.text() == "hello")
         for client in silent { await client.close() }
+    }
+
+    /// The status of an answer to a request from an address; nil where the connection is closed instead.
+    private func status(_ world: World, from source: String) async throws -> String? {
+        let client = try await RawTestClient.connect(port: world.relay.port, from: source)
+        try? await client.send("GET /ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        return try await client.whenEnded().split(separator: " ").dropFirst().first.map(String.init)
+    }
+
+    @Test
+    func `one address leaves others places for connections that are no WebSockets, and gets its own back`()
+        async throws
+    {
+        let world = try await World()
+        let port = world.relay.port
+        // One that has become a WebSocket holds none of them.
+        let webSocket = try await world.connect("/listen/people")
+        try await world.sql.notify("people", "before")
+        #expect(try await webSocket.text() == "before")
+        let resting = try await self.make(256) {
+            let client = try await RawTestClient.connect(port: port)
+            try await client.send("GET /ready HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(try await client.whenReceived("true").hasPrefix("HTTP/1.1 200 "))
+            return client
+        }
+        #expect(try await self.status(world, from: "127.0.0.1") == nil)
+        #expect(try await self.status(world, from: "127.0.0.2") == "200")
+        let ofOther = try await RawTestClient.connect(port: port, from: "127.0.0.2")
+        try await ofOther.send("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        let refused = #"pg_eventrelay_requests_refused_total{cause="limit-address"} 1"#
+        #expect(try await ofOther.whenEnded().contains(refused + "\n"))
+        try await world.sql.notify("people", "after")
+        #expect(try await webSocket.text() == "after")
+        await resting[0].close()
+        while try await self.status(world, from: "127.0.0.1") == nil {}
+        for client in resting { await client.close() }
+    }
+
+    @Test
+    func `a trusted proxy has more places for connections than an address`() async throws {
+        let world = try await World(environment: ["ES_TRUSTEDPROXIES": "127.0.0.2"])
+        let port = world.relay.port
+        let clients = try await self.make(300) { try await RawTestClient.connect(port: port, from: "127.0.0.2") }
+        #expect(try await self.status(world, from: "127.0.0.2") == "200")
+        for client in clients { await client.close() }
     }
 
     @Test
