@@ -2,6 +2,6 @@
 package protocol MetricsExposition: Sendable {
     var contentType: String { get }
 
-    /// All metrics as they are now. It may take some milliseconds.
-    func text() -> String
+    /// All metrics as they are now, or were a moment ago. It may take some milliseconds.
+    func text(at now: ContinuousClock.Instant) -> String
 }

@@ -1,12 +1,23 @@
 import Metrics
-import RelayCore
+package import RelayCore
+import Synchronization
 
 /// All metrics as text, those of the relay's state and of the process as they are at that moment.
 package final class MetricsPage: MetricsExposition {
     package let contentType = PrometheusTextFormat.contentType
 
+    /// How long a page is given to whoever asks next. Without a port for operators anyone may ask, as often as he likes,
+    /// and each page reads /proc and the names of all open files. Prometheus asks every few seconds at the most.
+    package static let lifetime = Duration.seconds(1)
+
     private let registry: PrometheusRegistry
     private let figures: @Sendable () -> RelayFigures
+    private let newest = Mutex<Page?>(nil)
+
+    private struct Page {
+        let text: String
+        let made: ContinuousClock.Instant
+    }
 
     private let sourceStates: Labelled<SourceState, Meter>
     private let channelsRecorded: Meter
@@ -39,7 +50,7 @@ package final class MetricsPage: MetricsExposition {
 
     /// - Parameters:
     ///   - version: of the program.
-    ///   - figures: asked with each scrape.
+    ///   - figures: asked for each page.
     package init(registry: PrometheusRegistry, version: String, figures: @escaping @Sendable () -> RelayFigures) {
         func own(_ name: String, _ dimensions: [(String, String)] = []) -> Meter {
             Meter(label: MetricDescription.prefix + name, dimensions: dimensions, factory: registry)
@@ -69,7 +80,17 @@ package final class MetricsPage: MetricsExposition {
         }
     }
 
-    package func text() -> String {
+    /// Who asks while a page is being made waits for that one.
+    package func text(at now: ContinuousClock.Instant) -> String {
+        self.newest.withLock { newest in
+            if let newest, newest.made.duration(to: now) < Self.lifetime { return newest.text }
+            let text = self.makeText()
+            newest = Page(text: text, made: now)
+            return text
+        }
+    }
+
+    private func makeText() -> String {
         let figures = self.figures()
         let state = SourceState(figures.status.source)
         for one in SourceState.allCases { self.sourceStates[one]?.set(one == state ? 1 : 0) }

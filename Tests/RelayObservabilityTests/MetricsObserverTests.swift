@@ -1,6 +1,7 @@
 import RelayCore
 import RelayObservability
 import RelayTestSupport
+import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))
@@ -156,7 +157,8 @@ struct MetricsPageTests {
         let registry = PrometheusRegistry(describing: MetricDescription.all)
         let watched = Watched(status)
         let page = MetricsPage(registry: registry, version: "1.2.3") { self.figures(watched.value) }
-        let first = try await ParsedMetrics(parsing: page.text())
+        let now = ContinuousClock.now
+        let first = try await ParsedMetrics(parsing: page.text(at: now))
         #expect(first["pg_eventrelay_source_state{state=starting}"] == 1)
         #expect(first["pg_eventrelay_source_state{state=connected}"] == 0)
         #expect(first["pg_eventrelay_log_writable"] == 0 && first["pg_eventrelay_log_lag_seconds"] == 2)
@@ -175,9 +177,30 @@ struct MetricsPageTests {
         status.log = .writable
         let connected = status
         watched.change { $0 = connected }
-        let second = try await ParsedMetrics(parsing: page.text())
+        let second = try await ParsedMetrics(parsing: page.text(at: now + MetricsPage.lifetime))
         #expect(second["pg_eventrelay_source_state{state=starting}"] == 0)
         #expect(second["pg_eventrelay_source_state{state=connected}"] == 1)
         #expect(second["pg_eventrelay_log_writable"] == 1)
+    }
+    @Test func `within a second all who ask share one page`() async {
+        let made = Atomic(0)
+        let status = RelayStatus(source: .starting, log: .writable, head: 1)
+        let page = MetricsPage(registry: PrometheusRegistry(describing: MetricDescription.all), version: "1.2.3") {
+            var figures = self.figures(status)
+            figures.recordedChannels = made.wrappingAdd(1, ordering: .relaxed).newValue
+            return figures
+        }
+        let start = ContinuousClock.now
+        let first = page.text(at: start)
+        #expect(first.contains("pg_eventrelay_channels_recorded 1\n"))
+        await withTaskGroup { group in
+            for milliseconds in 0..<100 { group.addTask { page.text(at: start + .milliseconds(9 * milliseconds)) } }
+            for await text in group { #expect(text == first) }
+        }
+        #expect(page.text(at: start + .milliseconds(999)) == first)
+        #expect(made.load(ordering: .relaxed) == 1)
+        #expect(page.text(at: start + .seconds(1)).contains("pg_eventrelay_channels_recorded 2\n"))
+        // One that began to ask before that page was made.
+        #expect(page.text(at: start + .milliseconds(999)).contains("pg_eventrelay_channels_recorded 2\n"))
     }
 }

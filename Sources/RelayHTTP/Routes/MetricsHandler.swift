@@ -6,8 +6,8 @@ import RelayCore
 struct MetricsHandler {
     let metrics: any MetricsExposition
 
-    func response() -> HTTPResponse {
-        let body = ByteBuffer(string: self.metrics.text())
+    func response(at now: ContinuousClock.Instant) -> HTTPResponse {
+        let body = ByteBuffer(string: self.metrics.text(at: now))
         return HTTPResponse(status: .ok, contentType: self.metrics.contentType, body: body).notStored
     }
 }

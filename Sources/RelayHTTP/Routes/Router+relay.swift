@@ -169,7 +169,7 @@ struct Router: Sendable {
             guard let metrics = self.metrics else { throw self.notFound }
             if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
             // It looks into /proc, and at every open file.
-            return .work { .response(MetricsHandler(metrics: metrics).response()) }
+            return .work { .response(MetricsHandler(metrics: metrics).response(at: now)) }
         case .listen:
             if let preflight = try self.allow(request, Self.listenMethods) { return .answer(.response(preflight)) }
             try self.rates.upgradeRequested(from: caller.address, at: now)
