@@ -26,8 +26,8 @@ package enum SourceReport: Sendable, Equatable {
     case heartbeat(roundTrip: Duration)
     /// PostgreSQL answered, and would not send the heartbeat: the connection lives, and nobody may be able to NOTIFY.
     case heartbeatFailed(reason: String)
-    /// How much of PostgreSQL's notification queue is in use, from 0 to 1.
-    case queueUsage(Double)
+    /// How much of PostgreSQL's notification queue is in use, from 0 to 1; nil where it would not say.
+    case queueUsage(Double?)
     /// Listening to one channel more.
     case listening(ChannelName)
     case stoppedListening(ChannelName)

@@ -6,8 +6,6 @@ package enum Observation: Sendable {
     /// Once, not for each that fails.
     case heartbeatFailed(reason: String)
     case heartbeatRecovered
-    /// How much of PostgreSQL's notification queue is in use, from 0 to 1.
-    case queueUsage(Double)
     case notificationsReceived(Int)
     case channelRecorded(ChannelName)
     case channelGivenUp(ChannelName)

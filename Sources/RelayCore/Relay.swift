@@ -149,7 +149,8 @@ package actor Relay {
                 let isNew = self.sharedStatus.withLock { $0.heartbeatFailed() }
                 if isNew { self.observer.observe(.heartbeatFailed(reason: reason)) }
             case .queueUsage(let share):
-                self.observer.observe(.queueUsage(share))
+                let usage = share.map { RelayStatus.QueueUsage(share: $0, at: self.serverClock.now()) }
+                self.sharedStatus.withLock { $0.queueUsage = usage }
             case .listening(let channel):
                 writes.append(.recordingStarted(channel))
                 listening.append(channel)
@@ -347,7 +348,10 @@ package actor Relay {
     }
 
     private func setSource(_ source: RelayStatus.Source) {
-        self.sharedStatus.withLock { $0.source = source }
+        self.sharedStatus.withLock { status in
+            status.source = source
+            status.queueUsage = nil
+        }
     }
 
     // MARK: - Subscribers

@@ -27,7 +27,21 @@ package struct RelayStatus: Sendable, Equatable {
         case failing(since: Timestamp, reason: String)
     }
 
+    /// What PostgreSQL said last of its notification queue.
+    package struct QueueUsage: Sendable, Equatable {
+        /// From 0 to 1.
+        package var share: Double
+        package var at: Timestamp
+
+        package init(share: Double, at: Timestamp) {
+            self.share = share
+            self.at = at
+        }
+    }
+
     package var source: Source
+    /// Nil until it was told on this connection, and where PostgreSQL would not say.
+    package var queueUsage: QueueUsage?
     package var log: Log
     /// The newest id given.
     package var head: EventID

@@ -29,7 +29,6 @@ package final class MetricsObserver: Observer {
     private let sourceFailures: Labelled<OutageCause, Counter>
     private let roundTrip: Timer
     private let heartbeatsRefused: Counter
-    private let queueUsage: Meter
     private let hasConnected = Atomic(false)
 
     private let refused: Labelled<RefusalCause, Counter>
@@ -90,12 +89,6 @@ package final class MetricsObserver: Observer {
         self.sourceFailures = counters("source_failures_total", "cause")
         self.roundTrip = timer("heartbeat_round_trip_seconds")
         self.heartbeatsRefused = counter("heartbeats_refused_total")
-        self.queueUsage = Meter(
-            label: MetricDescription.prefix + "notification_queue_usage_ratio",
-            dimensions: [],
-            factory: factory
-        )
-        self.queueUsage.set(Double.nan)
         self.refused = counters("requests_refused_total", "cause")
         self.failed = counter("requests_failed_total")
         self.acceptFailures = counter("accept_failures_total")
@@ -143,13 +136,10 @@ package final class MetricsObserver: Observer {
             if self.hasConnected.exchange(true, ordering: .relaxed) { self.reconnects.increment() }
         case .sourceDisconnected(let cause, _):
             self.sourceFailures[cause]?.increment()
-            self.queueUsage.set(Double.nan)
         case .heartbeatHeard(let roundTrip):
             self.roundTrip.record(duration: roundTrip)
         case .heartbeatFailed:
             self.heartbeatsRefused.increment()
-        case .queueUsage(let share):
-            self.queueUsage.set(share)
         case .requestRefused(let cause, _, _):
             self.refused[cause]?.increment()
         case .requestFailed:

@@ -1,5 +1,5 @@
 import Metrics
-package import RelayCore
+import RelayCore
 import Synchronization
 
 /// All metrics as text, those of the relay's state and of the process as they are at that moment.
@@ -9,6 +9,9 @@ package final class MetricsPage: MetricsExposition {
     /// How long a page is given to whoever asks next. Without a port for operators anyone may ask, as often as he likes,
     /// and each page reads /proc and the names of all open files. Prometheus asks every few seconds at the most.
     package static let lifetime = Duration.seconds(1)
+    /// How long it counts what PostgreSQL said of its notification queue. It is asked three times in that time, unless
+    /// the relay leaves the connection alone.
+    package static let queueUsageLifetime = Duration.seconds(60)
 
     private let registry: PrometheusRegistry
     private let figures: @Sendable () -> RelayFigures
@@ -20,6 +23,7 @@ package final class MetricsPage: MetricsExposition {
     }
 
     private let sourceStates: Labelled<SourceState, Meter>
+    private let queueUsage: Meter
     private let channelsRecorded: Meter
     private let logWritable: Meter
     private let logEvents: Meter
@@ -59,6 +63,7 @@ package final class MetricsPage: MetricsExposition {
         self.registry = registry
         self.figures = figures
         self.sourceStates = Labelled { own("source_state", [("state", $0)]) }
+        self.queueUsage = own("notification_queue_usage_ratio")
         self.channelsRecorded = own("channels_recorded")
         self.logWritable = own("log_writable")
         self.logEvents = own("log_events")
@@ -94,6 +99,7 @@ package final class MetricsPage: MetricsExposition {
         let figures = self.figures()
         let state = SourceState(figures.status.source)
         for one in SourceState.allCases { self.sourceStates[one]?.set(one == state ? 1 : 0) }
+        self.queueUsage.set(Self.share(figures.status.queueUsage, at: figures.now))
         self.channelsRecorded.set(figures.recordedChannels)
         if case .writable = figures.status.log { self.logWritable.set(1) } else { self.logWritable.set(0) }
         self.update(figures.log, figures.status, at: figures.now)
@@ -105,6 +111,11 @@ package final class MetricsPage: MetricsExposition {
         if let open = figures.openDescriptors { self.openDescriptors.set(open) }
         self.maximumDescriptors.set(figures.maximumDescriptors)
         return self.registry.text()
+    }
+
+    private static func share(_ usage: RelayStatus.QueueUsage?, at now: Timestamp) -> Double {
+        guard let usage, now <= usage.at.advanced(by: self.queueUsageLifetime) else { return .nan }
+        return usage.share
     }
 
     private func update(_ log: LogFigures, _ status: RelayStatus, at now: Timestamp) {

@@ -229,7 +229,8 @@ package struct ListenerStateMachine {
             break
         case .queueUsage:
             connected.queueUsageDue = now + self.timing.queueUsage
-            if let share = value.flatMap({ Double($0) }), (0...1).contains(share) { reports = [.queueUsage(share)] }
+            let share = value.flatMap { Double($0) }.flatMap { (0...1).contains($0) ? $0 : nil }
+            reports = [.queueUsage(share)]
         }
         self.state = .connected(connected)
         let (started, action) = self.goOn(server: server, at: now)
@@ -262,6 +263,7 @@ package struct ListenerStateMachine {
         case .queueUsage:
             // Not asked again on this connection: each refusal is a line in PostgreSQL's log.
             connected.queueUsageDue = nil
+            reports = [.queueUsage(nil)]
         }
         self.state = .connected(connected)
         let (started, action) = self.goOn(server: server, at: now)

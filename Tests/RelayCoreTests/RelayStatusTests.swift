@@ -45,6 +45,32 @@ struct RelayStatusTests {
         }
     }
 
+    @Test func `it knows what PostgreSQL said last of its queue on this connection, and when`() async throws {
+        let test = RelayUnderTest()
+        try await test.run {
+            test.source.connect("a")
+            try await test.published(1)
+            /// Reports are taken in order, so the heartbeat behind it says that it was.
+            func report(_ share: Double?) async throws {
+                test.clock.advance(by: .seconds(20))
+                let beat = Duration.microseconds(test.clock.timeOfDay.microseconds)
+                test.source.report(.queueUsage(share))
+                test.source.report(.heartbeat(roundTrip: beat))
+                try await test.observer.when { if case .heartbeatHeard(beat) = $0 { true } else { false } }
+            }
+            #expect(test.relay.status.queueUsage == nil)
+            try await report(0.5)
+            #expect(test.relay.status.queueUsage == RelayStatus.QueueUsage(share: 0.5, at: test.clock.timeOfDay))
+            try await report(nil)
+            #expect(test.relay.status.queueUsage == nil)
+            try await report(0.25)
+            #expect(test.relay.status.queueUsage?.share == 0.25)
+            test.source.report(.disconnected(reason: "closed"))
+            try await test.observer.when { if case .sourceDisconnected = $0 { true } else { false } }
+            #expect(test.relay.status.queueUsage == nil)
+        }
+    }
+
     @Test func `it knows the last heartbeat, and tells once that they fail`() async throws {
         let test = RelayUnderTest()
         try await test.run {

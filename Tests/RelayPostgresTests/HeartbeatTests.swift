@@ -38,18 +38,18 @@ struct HeartbeatTests {
     }
 
     @Test(arguments: ["", "many", "-1", "nan", "2", nil])
-    func `an answer that is no share is passed over`(value: String?) {
+    func `an answer that is no share says nothing`(value: String?) {
         var test = MachineUnderTest(listeningTo: ["a"])
         _ = self.askedAfterHeartbeat(&test)
         let done = test.machine.commandDone(server: MachineUnderTest.server, value: value, at: test.now)
-        #expect(done == ([], .none))
+        #expect(done == ([.queueUsage(nil)], .none))
     }
 
     @Test
     func `where it refuses to say it is not asked again, and nothing else changes`() {
         var test = MachineUnderTest(listeningTo: ["a"])
         _ = self.askedAfterHeartbeat(&test)
-        #expect(test.commandRefused("permission denied") == ([], .none))
+        #expect(test.commandRefused("permission denied") == ([.queueUsage(nil)], .none))
         for number in 7...20 {
             #expect(test.pass(self.timing.interval) == ([], .send(.heartbeat(number))))
             _ = test.commandDone()
