@@ -1,5 +1,6 @@
 import NIOCore
 import NIOEmbedded
+import RelayCore
 import RelayHTTP
 import RelayTestSupport
 import Testing
@@ -44,6 +45,40 @@ struct RequestDeadlineTests {
         await channel.testingEventLoop.advanceTime(by: .seconds(1))
         #expect(try await self.sent(channel).hasPrefix("HTTP/1.1 408 "))
         #expect(!channel.isActive)
+    }
+
+    @Test(arguments: [
+        // Whose method is not known yet, as its headers aren't there.
+        ("POST /history/x HTTP/1.1\r\nHost: ", "GET"),
+        ("POST /history/x?a=b HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na", "POST"),
+    ])
+    func `one that is answered with 408 is told as refused and as answered, with its time`(
+        text: String,
+        method: String
+    ) async throws {
+        let told = Watched<[HTTPReport]>([])
+        let channel = try await TestConnection.make { report in told.change { $0.append(report) } }
+        try await self.receive(text, channel)
+        await channel.testingEventLoop.advanceTime(by: self.limit)
+        #expect(!channel.isActive)
+        let reports = told.value
+        guard reports.count == 2, case .refused(let problem) = reports[0], case .answered(let exchange) = reports[1]
+        else {
+            Issue.record("\(reports)")
+            return
+        }
+        #expect(problem.cause == .timeout)
+        let request = exchange.request(from: "", end: channel.testingEventLoop.now)
+        #expect(request.status == 408 && request.route == .none && request.path == "" && request.method == method)
+        #expect(request.bytes > 0 && request.duration == .seconds(10))
+    }
+
+    @Test
+    func `who says nothing is told of as nothing`() async throws {
+        let told = Watched(0)
+        let channel = try await TestConnection.make { _ in told.change { $0 += 1 } }
+        await channel.testingEventLoop.advanceTime(by: self.limit)
+        #expect(!channel.isActive && told.value == 0)
     }
 
     @Test

@@ -142,7 +142,9 @@ struct RequestRandomInputTests {
 
 enum TestConnection {
     /// The HTTP side of a connection whose answers are all 204.
-    static func make() async throws -> NIOAsyncTestingChannel {
+    static func make(
+        report: @escaping @Sendable (HTTPReport) -> Void = { _ in }
+    ) async throws -> NIOAsyncTestingChannel {
         let channel = NIOAsyncTestingChannel()
         try await channel.testingEventLoop.executeInContext {
             let http = HTTPConnectionHandler.HTTPHandlers()
@@ -151,6 +153,7 @@ enum TestConnection {
                 makeSubscriber: { _ in preconditionFailure("nothing upgrades here") },
                 makeEventStream: { _, _ in preconditionFailure("nothing upgrades here") },
                 abandon: { _ in },
+                report: report,
                 http: http
             )
             // Without the idle timeout, which goes by the real time.

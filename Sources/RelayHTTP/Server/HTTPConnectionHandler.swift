@@ -147,8 +147,12 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         switch event {
         case is IdleStateHandler.IdleStateEvent:
             context.close(promise: nil)
-        case let passed as RequestDeadline.Passed:
-            self.report(.refused(passed.problem))
+        case RequestDeadline.Refusal.decided(let problem):
+            self.report(.refused(problem))
+        case RequestDeadline.Refusal.answered(let status, let bytes, let start):
+            var exchange = HTTPExchange(of: self.head ?? .unknown, start: start)
+            (exchange.status, exchange.bytes) = (Int(status.code), bytes)
+            self.report(.answered(exchange))
         default:
             context.fireUserInboundEventTriggered(event)
         }
@@ -168,12 +172,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     // MARK: - What is told of requests
 
     private func begin(_ head: HTTPRequestHead) {
-        self.exchange = HTTPExchange(
-            method: head.method.rawValue,
-            uri: head.uri,
-            headers: head.headers,
-            start: .now()
-        )
+        self.exchange = HTTPExchange(of: head, start: .now())
     }
 
     /// Tells of the request, if it was answered at all.
@@ -304,8 +303,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             error == .headerOverflow
             ? Problem(.requestHeaderFieldsTooLarge, "the request's headers are too large: send fewer and shorter ones")
             : Problem(.badRequest, "this is no HTTP request that could be understood: \(error)")
-        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/")
-        self.refuse(problem, to: head, keepAlive: false, context)
+        self.refuse(problem, to: .unknown, keepAlive: false, context)
     }
 
     // MARK: - Upgrade
@@ -397,6 +395,9 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
 }
 
 extension HTTPRequestHead {
+    /// In the place of one that can't be understood, or did not come in full.
+    fileprivate static var unknown: HTTPRequestHead { HTTPRequestHead(version: .http1_1, method: .GET, uri: "/") }
+
     /// The decoder parses nothing behind a request that could have changed the protocol, so its connection ends.
     fileprivate var canKeepAlive: Bool {
         self.isKeepAlive && self.method != .CONNECT && !self.headers.contains(name: "Upgrade")

@@ -23,6 +23,13 @@ package struct HTTPExchange: Sendable {
     package var bytes = 0
     package let start: NIODeadline
 
+    init(of head: HTTPRequestHead, start: NIODeadline) {
+        self.method = head.method.rawValue
+        self.uri = head.uri
+        self.headers = head.headers
+        self.start = start
+    }
+
     /// As it is logged: the path without the query, and of an address that leads nowhere nothing, since whatever was
     /// pasted there by mistake may be a secret.
     package func request(from address: String, end: NIODeadline) -> AnsweredRequest {

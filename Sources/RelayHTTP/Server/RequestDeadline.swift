@@ -16,6 +16,8 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
     private static let closeTimeout: TimeAmount = .seconds(2)
 
     private var deadline: Scheduled<Void>?
+    /// When its time began.
+    private var began = NIODeadline.uptimeNanoseconds(0)
     /// Requests that have come in full and are not answered. What follows them is not read, and so can't be late.
     private var unanswered = 0
     private var hasReceived = false
@@ -27,9 +29,13 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
         self.limit = limit
     }
 
-    /// An event for the handlers behind it: the request was refused.
-    package struct Passed: Sendable {
-        package let problem: Problem
+    /// What becomes of a request that is too late: events for the handlers behind it.
+    package enum Refusal: Sendable {
+        case decided(Problem)
+        /// The answer was sent.
+        /// - bytes: of its body.
+        /// - start: of the request.
+        case answered(HTTPResponseStatus, bytes: Int, start: NIODeadline)
     }
 
     package func handlerAdded(context: ChannelHandlerContext) {
@@ -41,6 +47,7 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
     }
 
     private func start(_ context: ChannelHandlerContext) {
+        self.began = context.eventLoop.now
         self.deadline = context.eventLoop.assumeIsolated().scheduleTask(in: self.limit) {
             self.deadlinePassed(context)
         }
@@ -68,6 +75,11 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
         context.write(data, promise: promise)
     }
 
+    /// To the decoder a request that is cut off by the close is no HTTP. It was refused already.
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if !self.isOver { context.fireErrorCaught(error) }
+    }
+
     private func deadlinePassed(_ context: ChannelHandlerContext) {
         self.deadline = nil
         self.isOver = true
@@ -76,14 +88,20 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
         let milliseconds = self.limit.nanoseconds / 1_000_000
         let time = milliseconds % 1000 == 0 ? "\(milliseconds / 1000) s" : "\(milliseconds) ms"
         let problem = Problem(.requestTimeout, "the request was not complete after \(time): send it at once")
-        context.fireUserInboundEventTriggered(Passed(problem: problem))
+        context.fireUserInboundEventTriggered(Refusal.decided(problem))
         let response = problem.response
         guard case .bytes(let body) = response.body else { preconditionFailure("a problem has its text") }
         var head = HTTPResponseHead(version: .http1_1, status: response.status, headers: response.headers)
         head.headers.replaceOrAdd(name: "Content-Length", value: "\(body.readableBytes)")
         head.headers.replaceOrAdd(name: "Connection", value: "close")
         let hasLeft = context.eventLoop.makePromise(of: Void.self)
-        hasLeft.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+        hasLeft.futureResult.assumeIsolated().whenComplete { result in
+            if case .success = result {
+                let answered = Refusal.answered(response.status, bytes: body.readableBytes, start: self.began)
+                context.fireUserInboundEventTriggered(answered)
+            }
+            context.close(promise: nil)
+        }
         context.write(self.wrapOutboundOut(.head(head)), promise: nil)
         context.write(self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
         context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: hasLeft)

@@ -122,14 +122,19 @@ struct ClientLimitTests {
     }
 
     @Test
-    func `a request that is slower than its time is answered with 408`() async throws {
-        let world = try await World(environment: ["ES_REQUESTTIMEOUT": "1500ms"])
+    func `a request that is slower than its time is answered with 408, counted and logged`() async throws {
+        let world = try await World(environment: ["ES_REQUESTTIMEOUT": "1500ms", "ES_DEBUG": "true"])
         let client = try await RawTestClient.connect(port: world.relay.port)
         let start = ContinuousClock.now
         try await client.send("GET /health HTTP/1.1\r\nHost: ")
         let answer = try await client.whenEnded()
         #expect(answer.hasPrefix("HTTP/1.1 408 ") && answer.contains("after 1500 ms"))
         #expect(start.duration(to: .now) >= .seconds(1))
+        let line = try await world.relay.waitForLog("request answered")
+        #expect(line.contains(" status=408 ") && line.contains(" address=127.0.0.1 "))
+        let metrics = try await world.get("/metrics").body
+        #expect(metrics.contains(#"pg_eventrelay_http_requests_total{route="none",status="408"} 1"#))
+        #expect(metrics.contains(#"pg_eventrelay_requests_refused_total{cause="timeout"} 1"#))
     }
 
     @Test
