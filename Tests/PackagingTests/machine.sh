@@ -3,6 +3,7 @@
 # with it. Needs root.
 #
 #   machine.sh FOLDER     runs until killed; FOLDER/files is copied to /files within
+#   machine.sh --probe    says why there can't be one here; nothing if there can
 #
 # Nothing that happens within reaches the outside: writes go to a tmpfs over the file system, processes, users' mail,
 # network and control groups are its own.
@@ -10,16 +11,33 @@ set -euo pipefail
 
 readonly folder=${1:?a folder}
 readonly group=/sys/fs/cgroup/unified
+readonly namespaces=(--mount --pid --fork --kill-child --cgroup --ipc --uts --net --propagation private)
 export folder
 
 # Where this machine has only the newer control groups, they are not in a folder of their own.
 parent=/sys/fs/cgroup
 [[ ! -d $group ]] || parent=$group
+
+# What a container or a user without rights is commonly denied: a control group, the namespaces, each kind of mount.
+if [[ $folder == --probe ]]; then
+    mkdir "$parent/eventrelay-probe-$$"
+    rmdir "$parent/eventrelay-probe-$$"
+    exec unshare "${namespaces[@]}" bash -c '
+set -euo pipefail
+mount -t tmpfs tmpfs /tmp
+mkdir /tmp/upper /tmp/work /tmp/merged
+mount -t overlay overlay -o lowerdir=/,upperdir=/tmp/upper,workdir=/tmp/work /tmp/merged
+mount -t proc proc /tmp/merged/proc
+mount -t sysfs sysfs /tmp/merged/sys
+mount -t cgroup2 cgroup2 /tmp/merged/sys/fs/cgroup
+'
+fi
+
 mkdir -p "$parent/${folder##*/}"
 echo $$ >"$parent/${folder##*/}/cgroup.procs"
 
 # shellcheck disable=SC2016  # Expanded by the bash within.
-exec unshare --mount --pid --fork --kill-child --cgroup --ipc --uts --net --propagation private bash -c '
+exec unshare "${namespaces[@]}" bash -c '
 set -euo pipefail
 mount -t tmpfs tmpfs "$folder/root"
 cd "$folder/root"
