@@ -24,7 +24,8 @@ struct ListenerThread: ~Copyable {
     private var verification: Int?
     /// The relay's queue is full: the socket is left alone, so that PostgreSQL keeps what follows.
     private var isPaused = false
-    private var pace = ReadPace()
+    private var pace: ReadPace
+    private let pause: (ContinuousClock.Instant) -> Void
     /// Until when the socket is left alone, so that several notifications are read at once.
     private var gathersUntil: ContinuousClock.Instant?
 
@@ -32,12 +33,16 @@ struct ListenerThread: ~Copyable {
         connectionString: String,
         backoff: Backoff,
         timing: HeartbeatTiming,
+        pace: ReadPace,
+        pause: @escaping (ContinuousClock.Instant) -> Void,
         reports: ReportQueue,
         wakeUp: WakeUp
     ) {
         self.connectionString = connectionString
         self.backoff = backoff
         self.timing = timing
+        self.pace = pace
+        self.pause = pause
         self.reports = reports
         self.wakeUp = wakeUp
         self.heartbeatChannel = ChannelName.forHeartbeats()
@@ -165,7 +170,7 @@ struct ListenerThread: ~Copyable {
     private mutating func waitConnected() {
         if let gathersUntil = self.gathersUntil.take(), !self.isPaused {
             // A wake-up can wait for as long as a notification.
-            sleepThread(until: gathersUntil)
+            self.pause(gathersUntil)
         }
         do {
             var events = self.isPaused ? 0 : POLLIN
@@ -279,7 +284,7 @@ struct ListenerThread: ~Copyable {
 }
 
 /// Whatever happens meanwhile; for moments only.
-private func sleepThread(until deadline: ContinuousClock.Instant) {
+func sleepThread(until deadline: ContinuousClock.Instant) {
     let nanoseconds = max(0, (deadline - .now) / .nanoseconds(1))
     var time = timespec(tv_sec: 0, tv_nsec: min(999_999_999, Int(nanoseconds)))
     nanosleep(&time, nil)

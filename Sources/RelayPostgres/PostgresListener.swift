@@ -11,22 +11,29 @@ package final class PostgresListener: EventSource {
     private let connectionString: String
     private let backoff: Backoff
     private let timing: HeartbeatTiming
+    private let pace: ReadPace
+    private let pause: @Sendable (ContinuousClock.Instant) -> Void
     private let requests: Mutex<ListenerRequests>
     private let wakeUp: WakeUp
 
     /// - Parameters:
     ///   - connectionString: see `understands`.
+    ///   - pause: what the thread does until a time at which it reads again; nil: it sleeps.
     ///   - capacity: bytes of payloads that wait for the log at the most; beyond it PostgreSQL keeps them.
     package init(
         connectionString: String,
         backoff: Backoff = .standard,
         timing: HeartbeatTiming = .standard,
+        pace: ReadPace = ReadPace(),
+        pause: (@Sendable (ContinuousClock.Instant) -> Void)? = nil,
         capacity: Int = ReportQueue.defaultCapacity
     ) {
         let wakeUp = WakeUp()
         self.connectionString = connectionString
         self.backoff = backoff
         self.timing = timing
+        self.pace = pace
+        self.pause = pause ?? { sleepThread(until: $0) }
         self.wakeUp = wakeUp
         self.requests = Mutex(ListenerRequests())
         self.reports = ReportQueue(capacity: capacity) { wakeUp.wake() }
@@ -82,6 +89,8 @@ package final class PostgresListener: EventSource {
             connectionString: self.connectionString,
             backoff: self.backoff,
             timing: self.timing,
+            pace: self.pace,
+            pause: self.pause,
             reports: self.reports,
             wakeUp: self.wakeUp
         )

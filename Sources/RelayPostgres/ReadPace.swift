@@ -4,7 +4,7 @@
 /// notification each, take the processor from PostgreSQL, which then notifies less. So while notifications come that
 /// fast, the socket is left alone for a moment after a read that brought few, and the next one brings several. Nothing
 /// waits at a lower rate, nor after a read that brought many, as PostgreSQL may wait for room in the socket then.
-package struct ReadPace {
+package struct ReadPace: Sendable {
     /// How long a notification may wait so. Each thread that is woken costs some ten microseconds: with one waking in a
     /// millisecond they take a few percent of a core.
     package static let moment = Duration.milliseconds(1)
@@ -16,11 +16,14 @@ package struct ReadPace {
     /// 200 bytes.
     package static let many = 16
 
+    private let fast: Int
     private var windowBegan: ContinuousClock.Instant?
     private var inWindow = 0
     private var isFast = false
 
-    package init() {}
+    package init(fast: Int = Self.fast) {
+        self.fast = fast
+    }
 
     /// A read has brought notifications.
     /// - Returns: until when to leave the socket alone, if so.
@@ -29,7 +32,7 @@ package struct ReadPace {
         let elapsed = self.windowBegan.map { $0.duration(to: now) } ?? Self.window * 2
         if elapsed >= Self.window {
             let isOneWindow = elapsed < Self.window * 2
-            self.isFast = isOneWindow && Double(self.inWindow) >= Double(Self.fast) * (elapsed / .seconds(1))
+            self.isFast = isOneWindow && Double(self.inWindow) >= Double(self.fast) * (elapsed / .seconds(1))
             self.windowBegan = now
             self.inWindow = 0
         }

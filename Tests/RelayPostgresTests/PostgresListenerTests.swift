@@ -1,3 +1,4 @@
+import Dispatch
 import RelayCore
 import RelayPostgres
 import RelayTestSupport
@@ -15,10 +16,13 @@ struct PostgresListenerTests {
     )
 
     /// Runs a listener during `body`, then stops it and waits for its end.
+    /// - Parameter channel: asked for before it connects.
     private func run(
         _ listener: PostgresListener,
+        listeningTo channel: ChannelName? = nil,
         _ body: (PostgresListener) async throws -> Void
     ) async throws {
+        if let channel { listener.listen(to: channel) }
         try await withThrowingTaskGroup { group in
             group.addTask { await listener.run() }
             do {
@@ -47,8 +51,8 @@ struct PostgresListenerTests {
     @Test
     func `heartbeats are heard again and again, and are no notifications`() async throws {
         let database = try await EphemeralPostgres.shared.get().makeDatabase()
-        try await self.run(PostgresListener(connectionString: database, timing: Self.timing)) { listener in
-            listener.listen(to: "a")
+        let beating = PostgresListener(connectionString: database, timing: Self.timing)
+        try await self.run(beating, listeningTo: "a") { listener in
             var seen = await self.reports(of: listener, until: self.isHeartbeat)
             while seen.count(where: self.isHeartbeat) < 5 {
                 seen += await self.reports(of: listener, until: self.isHeartbeat)
@@ -98,8 +102,8 @@ struct PostgresListenerTests {
         try await control.run("CREATE ROLE \(role) LOGIN PASSWORD 'secret'")
         try await control.run("REVOKE EXECUTE ON FUNCTION pg_notification_queue_usage() FROM PUBLIC")
         let connection = "host=\(postgres.host) dbname=\(name) user=\(role) password=secret"
-        try await self.run(PostgresListener(connectionString: connection, timing: Self.curious)) { listener in
-            listener.listen(to: "a")
+        let denied = PostgresListener(connectionString: connection, timing: Self.curious)
+        try await self.run(denied, listeningTo: "a") { listener in
             var seen: [SourceReport] = []
             while seen.count(where: self.isHeartbeat) < 10 {
                 seen += await self.reports(of: listener, until: self.isHeartbeat)
@@ -121,9 +125,8 @@ struct PostgresListenerTests {
         let postgres = try EphemeralPostgres.shared.get()
         let database = try await postgres.makeDatabase()
         let clock = try await postgres.makeDatabase()
-        try await self.run(PostgresListener(connectionString: database, timing: Self.timing, capacity: 100)) {
-            listener in
-            listener.listen(to: "a")
+        let full = PostgresListener(connectionString: database, timing: Self.timing, capacity: 100)
+        try await self.run(full, listeningTo: "a") { listener in
             // The first two reports fill the queue; the socket is left alone for longer than silence may last.
             try await self.run(PostgresListener(connectionString: clock, timing: Self.timing)) { other in
                 var beats = 0
@@ -140,6 +143,48 @@ struct PostgresListenerTests {
     }
 
     @Test
+    func `while single notifications come fast the thread pauses in reading, and nothing is lost`() async throws {
+        let database = try await EphemeralPostgres.shared.get().makeDatabase()
+        let isPausing = Watched(false)
+        let goOn = DispatchSemaphore(value: 0)
+        // The first pause lasts for as long as the test likes, the others no time.
+        let listener = PostgresListener(
+            connectionString: database,
+            // Any machine is as fast as that.
+            pace: ReadPace(fast: 1),
+            pause: { _ in
+                if isPausing.value { return }
+                isPausing.change { $0 = true }
+                _ = goOn.wait(timeout: .now() + 20)
+            }
+        )
+        try await self.run(listener, listeningTo: "a") { listener in
+            _ = await self.reports(of: listener, until: self.isHeartbeat)
+            let publisher = try SQLSession(database)
+            var published = 0
+            func publish() async throws {
+                try await publisher.notify("a", "\(published)")
+                published += 1
+            }
+            // After a tenth of a second of them it pauses.
+            while !isPausing.value, published < 100_000 { try await publish() }
+            try #require(isPausing.value)
+            for _ in 0..<20 { try await publish() }
+            goOn.signal()
+            var heard: [[Notification]] = []
+            while heard.joined().count < published {
+                let reports = await self.reports(of: listener) { _ in true }
+                try #require(!reports.isEmpty, "it has ended")
+                for case .notifications(let notifications) in reports { heard.append(notifications) }
+            }
+            let expected = (0..<published).map { Notification(channel: "a", payload: Payload("\($0)")) }
+            #expect(Array(heard.joined()) == expected)
+            // What came during the pause was read together.
+            #expect(heard.count < published)
+        }
+    }
+
+    @Test
     func `what came before LISTEN failed is reported before the end of the connection`() async throws {
         let server = try ScriptedServer { query in
             if query.contains(#"LISTEN "b""#) { return [.notification("a", "1"), .error("57014", "canceled")] }
@@ -147,8 +192,7 @@ struct PostgresListenerTests {
             return [.done, .notification(String(heartbeat.1), String(heartbeat.2))]
         }
         let url = "postgresql://relay@127.0.0.1:\(server.port)/shop?sslmode=disable&gssencmode=disable"
-        try await self.run(PostgresListener(connectionString: url)) { listener in
-            listener.listen(to: "a")
+        try await self.run(PostgresListener(connectionString: url), listeningTo: "a") { listener in
             _ = await self.reports(of: listener, until: self.isHeartbeat)
             listener.listen(to: "b")
             let seen = await self.reports(of: listener) { if case .disconnected = $0 { true } else { false } }
