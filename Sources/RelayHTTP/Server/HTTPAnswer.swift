@@ -39,6 +39,7 @@ package struct HTTPResponse: Sendable {
     /// The same, for no cache to keep: it says how things are now, or is for this caller.
     var notStored: HTTPResponse {
         var response = self
+        if response.headers[canonicalForm: "Cache-Control"].contains("no-store") { return response }
         response.headers.replaceOrAdd(name: "Cache-Control", value: "no-store")
         return response
     }
