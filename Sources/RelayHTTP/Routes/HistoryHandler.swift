@@ -7,7 +7,7 @@ struct HistoryHandler {
     let router: Router
 
     func response(
-        _ head: HTTPRequestHead,
+        _ request: HTTPRequestHead,
         _ target: RequestTarget,
         channel: String,
         from caller: Caller
@@ -15,16 +15,17 @@ struct HistoryHandler {
         let channel = try self.router.channel(channel)
         let query = try HistoryQuery(target, channel: channel)
         let access = self.router.access
-        try access.reader(of: ChannelSelection(channel), presenting: try access.token(of: head, target, from: caller))
+        let token = try access.token(of: request, target, from: caller)
+        try access.reader(of: ChannelSelection(channel), presenting: token)
         // Read before the page: whoever subscribes with it afterwards misses nothing that the page doesn't have. What
         // is set aside is not on the page.
-        let logHead = self.router.relay.status.writtenThrough
-        if head.headers[canonicalForm: "Accept"].contains(where: { $0.hasPrefix("application/x-ndjson") }) {
-            return self.lines(query, through: logHead)
+        let head = self.router.relay.status.writtenThrough
+        if request.headers[canonicalForm: "Accept"].contains(where: { $0.hasPrefix("application/x-ndjson") }) {
+            return self.lines(query, through: head)
         }
         let page = try await self.router.log.history(query)
         var body = ByteBuffer()
-        body.writeHistory(page, query, head: logHead, isRecorded: self.router.relay.isRecorded(channel))
+        body.writeHistory(page, query, head: head, isRecorded: self.router.relay.isRecorded(channel))
         var response = HTTPResponse(status: .ok, contentType: "application/json", body: body)
         for link in self.links(page, query) { response.headers.add(name: "Link", value: link) }
         return response

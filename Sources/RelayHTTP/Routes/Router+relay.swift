@@ -211,19 +211,19 @@ struct Router: Sendable {
         )
     }
 
-    private func get(_ head: HTTPRequestHead, _ response: () -> HTTPResponse) throws -> HTTPDecision {
-        .answer(.response(try self.allow(head) ?? response()))
+    private func get(_ request: HTTPRequestHead, _ response: () -> HTTPResponse) throws -> HTTPDecision {
+        .answer(.response(try self.allow(request) ?? response()))
     }
 
     /// Lets the methods of an address pass and answers OPTIONS, which is one of them.
-    private func allow(_ head: HTTPRequestHead, _ methods: [HTTPMethod] = Self.methods) throws -> HTTPResponse? {
-        let isAllowed = methods.contains(head.method)
-        if isAllowed, head.method != .OPTIONS { return nil }
+    private func allow(_ request: HTTPRequestHead, _ methods: [HTTPMethod] = Self.methods) throws -> HTTPResponse? {
+        let isAllowed = methods.contains(request.method)
+        if isAllowed, request.method != .OPTIONS { return nil }
         let names = methods.map(\.rawValue).joined(separator: ", ")
         if isAllowed { return self.cors.preflight(methods: names) }
         throw Problem(
             .methodNotAllowed,
-            "\(head.method) is not for this address: use GET",
+            "\(request.method) is not for this address: use GET",
             headers: ["Allow": names]
         )
     }

@@ -26,7 +26,7 @@ struct ViewerHandler: Sendable {
     /// `index.html` with its placeholders filled in: pg_eventserv's `{{.BaseURL}}` and `{{.Channels}}`, so that its
     /// page can be served from `AssetsPath` too, and `{{.KnownChannels}}`, a JSON array of what is recorded. Blanks
     /// within the braces don't matter.
-    func page(_ head: HTTPRequestHead, patterns: [String], channels: [ChannelName]) -> HTTPResponse {
+    func page(_ request: HTTPRequestHead, patterns: [String], channels: [ChannelName]) -> HTTPResponse {
         var known = ByteBuffer()
         known.writeStaticString("[")
         for (index, channel) in channels.enumerated() {
@@ -35,7 +35,7 @@ struct ViewerHandler: Sendable {
         }
         known.writeStaticString("]")
         let values = [
-            "BaseURL": self.options.webSocketBase(head),
+            "BaseURL": self.options.webSocketBase(request),
             "Channels": patterns.joined(separator: ", "),
             "KnownChannels": String(buffer: known),
         ]
