@@ -109,6 +109,11 @@ package struct ChannelRegistry: Sendable {
         return idle.keys.sorted { $0.text < $1.text }
     }
 
+    /// Whether it was asked for and the source has neither said that it listens to it nor that it can't.
+    package func awaitsListening(_ name: ChannelName) -> Bool {
+        self.channels[name].map { $0.listeningFrom == nil } ?? false
+    }
+
     package func isRecorded(_ name: ChannelName) -> Bool { self.channels[name] != nil }
 
     /// The channels that are recorded or will be as soon as PostgreSQL is there, by name.

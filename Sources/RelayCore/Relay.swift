@@ -370,15 +370,21 @@ package actor Relay {
             break
         case .wait(let isNew):
             if isNew { self.source.listen(to: channel) }
-            if case .disconnected = self.status.source { break }
-            if self.hasEnded { break }
             await withCheckedContinuation { continuation in
+                // Between the question above and this point the actor may have done something else, as the runtime may
+                // change threads where it waits: whoever was let in by then has left nobody to resume this one.
+                guard self.mustWait(for: channel) else { return continuation.resume() }
                 let waiter = Waiter(deadline: now.advanced(by: Self.listenPatience), continuation: continuation)
                 self.waiters[channel, default: []].append(waiter)
             }
             guard self.isRecorded(channel) else { throw .impossible(channel) }
         }
         return self.last
+    }
+
+    private func mustWait(for channel: ChannelName) -> Bool {
+        if case .disconnected = self.status.source { return false }
+        return !self.hasEnded && self.registry.withLock { $0.awaitsListening(channel) }
     }
 
     /// Lets a subscriber of several channels in, or none of them.

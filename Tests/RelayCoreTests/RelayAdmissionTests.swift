@@ -64,6 +64,22 @@ struct RelayAdmissionTests {
         }
     }
 
+    @Test func `who comes just when a channel begins to be listened to does not wait on`() async throws {
+        let count = 200
+        let test = RelayUnderTest(maximumChannels: count)
+        try await test.run {
+            test.source.connect()
+            for number in 0..<count {
+                let channel = try ChannelName("channel \(number)")
+                let admissions = (0..<20).map { _ in test.admit(channel) }
+                try await test.source.whenRequested(.listen(channel))
+                test.source.report(.listening(channel))
+                // Time stands still: nobody is let in for having waited long enough.
+                for admission in admissions { _ = try await admission.head() }
+            }
+        }
+    }
+
     @Test func `who waits is let in when PostgreSQL goes away`() async throws {
         let test = RelayUnderTest()
         try await test.run {

@@ -110,12 +110,17 @@ struct Admission {
     }
 }
 
-/// An executor for an actor, on a queue of its own.
-private final class QueueExecutor: SerialExecutor {
+/// An executor for an actor, on a queue of its own; as in the program, tasks may prefer it.
+private final class QueueExecutor: SerialExecutor, TaskExecutor {
     let queue = DispatchQueue(label: "relay under test")
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        self.queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+        self.queue.async {
+            job.runSynchronously(
+                isolatedTo: self.asUnownedSerialExecutor(),
+                taskExecutor: self.asUnownedTaskExecutor()
+            )
+        }
     }
 }
