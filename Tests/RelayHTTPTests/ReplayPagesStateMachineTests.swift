@@ -88,7 +88,7 @@ struct ReplayPagesStateMachineTests {
         #expect(self.kept(machine, 130)?.through == 170)
     }
 
-    @Test func `the next page is read ahead, once, as long as there is one`() throws {
+    @Test func `the next two pages are read ahead, once, as long as there are any`() throws {
         var machine = self.machine()
         let log = ModelLog(events: 10)
         let range = self.range(100)
@@ -100,11 +100,65 @@ struct ReplayPagesStateMachineTests {
         // Who comes to that place meanwhile waits for the same page.
         #expect(self.wait(&machine, 50, through: 100, as: 1) == nil)
         #expect(try self.finish(&machine, ahead, log).served == [1])
-        #expect(machine.taken(first, of: Self.stream, range) == nil)
+        let further = machine.taken(first, of: Self.stream, range)
+        #expect(further?.after == 90)
         let second = try #require(self.kept(machine, 50))
-        _ = try self.finish(&machine, machine.taken(second, of: Self.stream, range), log)
+        #expect(machine.taken(second, of: Self.stream, range) == nil)
+        _ = try self.finish(&machine, further, log)
+        #expect(machine.taken(first, of: Self.stream, range) == nil)
+        #expect(machine.taken(second, of: Self.stream, range) == nil)
         let last = try #require(self.kept(machine, 90))
         #expect(machine.taken(last, of: Self.stream, range) == nil)
+    }
+
+    @Test func `while a page becomes frames, the next one is read for who reads fast`() throws {
+        var machine = self.machine()
+        let log = ModelLog(events: 100)
+        let range = self.range(1000)
+        let first = self.wait(&machine, 10, as: 0)
+        // Nobody has shown yet that he reads fast.
+        #expect(self.rows(&machine, first, log) == nil)
+        _ = try self.finish(&machine, first, log)
+        let second = machine.taken(try #require(self.kept(machine, 10)), of: Self.stream, range)
+        #expect(second?.after == 50)
+        let third = self.rows(&machine, second, log)
+        #expect(third?.after == 90)
+        // Two are ahead.
+        #expect(self.rows(&machine, third, log) == nil)
+        // Who comes to a page that becomes frames waits for it.
+        #expect(self.wait(&machine, 60, as: 1) == nil)
+        #expect(self.wait(&machine, 90, as: 2) == nil)
+        // In whatever order they are done.
+        let done = try self.finish(&machine, third, log)
+        #expect(done.served == [2] && done.next == nil)
+        #expect(try self.finish(&machine, second, log).served == [1])
+        #expect(machine.taken(try #require(self.kept(machine, 50)), of: Self.stream, range)?.after == 130)
+    }
+
+    @Test func `while a page becomes frames, the next one is read for who waits elsewhere`() throws {
+        var machine = self.machine()
+        let log = ModelLog(events: 100)
+        let first = self.wait(&machine, 100, as: 0)
+        for (waiter, cursor) in [(1, 120), (2, 50), (3, 300)] {
+            #expect(self.wait(&machine, EventID(Int64(cursor)), as: waiter) == nil)
+        }
+        let second = self.rows(&machine, first, log)
+        #expect(second?.after == 300)
+        let third = self.rows(&machine, second, log)
+        #expect(third?.after == 50)
+        // As many as may become frames at once: the third waits with what follows.
+        #expect(self.wait(&machine, 500, as: 4) == nil)
+        #expect(self.rows(&machine, third, log) == nil)
+        #expect(try self.finish(&machine, first, log).served == [0, 1])
+        let (served, next) = try self.finish(&machine, third, log)
+        #expect(served == [2] && next?.after == 500)
+    }
+
+    /// The rows of a page have been read; `finish` is to follow.
+    private func rows(_ machine: inout Machine, _ read: Machine.Read?, _ log: ModelLog) -> Machine.Read? {
+        guard let read else { return nil }
+        let page = log.page(read, limit: 4)
+        return machine.rowsRead(after: read.after, through: page.through, hasMore: page.hasMore, of: Self.stream)
     }
 
     @Test func `a cursor that has seen nothing shares its page only with its like`() throws {
@@ -195,6 +249,7 @@ struct ReplayPagesStateMachineTests {
         var log = ModelLog(events: events)
         var machine = self.machine(capacity: Int.random(in: 0...20_000, using: &random))
         var pending: Machine.Read?
+        var encoding: [ReplayPage] = []
         var clients = (0..<20).map { _ in
             ModelClient(cursor: EventID(Int64.random(in: 0...head.rawValue, using: &random)))
         }
@@ -205,11 +260,25 @@ struct ReplayPagesStateMachineTests {
                 log.floor = EventID(
                     min(head.rawValue - 1, log.floor.rawValue + Int64.random(in: 0...40, using: &random))
                 )
-            case 1..<4:
+            case 1..<3:
                 guard let read = pending else { continue }
                 let page = log.page(read, limit: Int.random(in: 1...20, using: &random))
+                encoding.append(page)
+                try #require(encoding.count <= 3)
+                pending = machine.rowsRead(
+                    after: page.after,
+                    through: page.through,
+                    hasMore: page.hasMore,
+                    of: Self.stream
+                )
+            case 3..<5:
+                guard let index = encoding.indices.randomElement(using: &random) else { continue }
+                let page = encoding.remove(at: index)
                 let (served, next) = machine.pageRead(page, of: Self.stream, at: self.start)
-                pending = next
+                if let next {
+                    try #require(pending == nil, "two reads of one stream at once")
+                    pending = next
+                }
                 for client in served {
                     clients[client].isWaiting = false
                     try clients[client].take(page, through: clients[client].readable)

@@ -62,6 +62,16 @@ package final class ReplayPages: Sendable {
                     through: read.through,
                     limit: Self.pageLimit
                 )
+                self.start(
+                    self.state.withLock {
+                        $0.rowsRead(
+                            after: read.after,
+                            through: entries.next,
+                            hasMore: !entries.atEnd,
+                            of: read.stream
+                        )
+                    }
+                )
                 let channel = read.stream.selection.only
                 let page = ReplayPage(entries, after: read.after, channel: channel, kind: read.stream.kind)
                 if page.isDamaged {

@@ -8,6 +8,9 @@ package import RelayCore
 /// and the next is read for the next cursor above, from the top on for the lowest, like a lift. So nobody waits for
 /// longer than all others of the stream take, and a storm of reconnects reads its range about once.
 ///
+/// Rows are read by one thread and made frames by others, so the next ones are read while `maximumEncoding` pages become
+/// frames. Who reads fast has two pages read ahead, without which the two would take turns.
+///
 /// What the log holds up to an id never changes but by eviction, so a page stays right until then.
 package struct ReplayPagesStateMachine<Waiter> {
     package struct Stream: Hashable, Sendable {
@@ -32,7 +35,7 @@ package struct ReplayPagesStateMachine<Waiter> {
         }
     }
 
-    /// A page to be read from the log; `pageRead` or `readFailed` is to follow.
+    /// A page to be read from the log; `pageRead`, with `rowsRead` before it, or `readFailed` is to follow.
     package struct Read: Equatable, Sendable {
         package let stream: Stream
         package let after: EventID
@@ -49,10 +52,16 @@ package struct ReplayPagesStateMachine<Waiter> {
         /// By `after`.
         var pages: [ReplayPage] = []
         var reading: EventID?
+        /// Somebody who can read so much wants the page behind the one that is being read.
+        var ahead: ReadableRange?
+        /// Pages that become frames.
+        var encoding: [Rows] = []
         /// No more than clients.
         var waiting: [Waiting] = []
 
-        var isIdle: Bool { self.pages.isEmpty && self.reading == nil && self.waiting.isEmpty }
+        var isIdle: Bool {
+            self.pages.isEmpty && self.reading == nil && self.encoding.isEmpty && self.waiting.isEmpty
+        }
 
         /// The place of the first page that begins after `id`.
         func place(after id: EventID) -> Int {
@@ -66,6 +75,15 @@ package struct ReplayPagesStateMachine<Waiter> {
             let isRight = page.serves(cursor, through: range.through, evictedThrough: range.evictedThrough)
             return isRight ? page : nil
         }
+    }
+
+    /// Of a page.
+    private struct Rows {
+        let after: EventID
+        let through: EventID
+        let hasMore: Bool
+
+        func contains(_ cursor: EventID) -> Bool { self.after <= cursor && cursor < self.through }
     }
 
     private struct Kept {
@@ -82,6 +100,8 @@ package struct ReplayPagesStateMachine<Waiter> {
     private let capacity: Int
     private let lifetime: TimeAmount
 
+    /// As many as one thread reads while they become frames: each waits as rows, which are as large.
+    private static var maximumEncoding: Int { 2 }
     /// What a page costs beside its frames.
     private static var pageOverhead: Int { 512 }
 
@@ -113,15 +133,53 @@ package struct ReplayPagesStateMachine<Waiter> {
         return self.nextRead(of: stream, from: cursor)
     }
 
-    /// Somebody who reads fast took a page: the next one is read while this one is being sent, if nothing else is to do.
+    /// Somebody who reads fast took a page: the next two are read while this one is being sent, if nothing else is to do.
     package mutating func taken(_ page: ReplayPage, of stream: Stream, _ range: ReadableRange) -> Read? {
-        guard page.hasMore, page.through < range.through else { return nil }
+        guard page.hasMore, let end = self.endOfNext(after: page.through, of: stream, range) else { return nil }
         let state = self.streams[stream, default: StreamState()]
-        guard state.reading == nil, state.page(for: page.through, range) == nil else { return nil }
-        return self.read(stream, after: page.through, range)
+        guard state.reading == nil else {
+            // When its rows are there, the page behind it is next.
+            if state.reading == page.through { self.streams[stream]?.ahead = range }
+            return nil
+        }
+        guard end < range.through, state.page(for: end, range) == nil,
+            !state.encoding.contains(where: { $0.contains(end) })
+        else { return nil }
+        return self.read(stream, after: end, range, ahead: end == page.through ? range : nil)
+    }
+
+    /// Where the page behind a place ends, as far as that is known; else the place itself.
+    /// - Returns: nil where nothing is behind it.
+    private func endOfNext(after place: EventID, of stream: Stream, _ range: ReadableRange) -> EventID? {
+        guard place < range.through else { return nil }
+        guard let state = self.streams[stream] else { return place }
+        if let rows = state.encoding.first(where: { $0.after == place }) { return rows.hasMore ? rows.through : nil }
+        guard let page = state.page(for: place, range) else { return place }
+        return page.hasMore ? page.through : nil
     }
 
     // MARK: - The log
+
+    /// The rows of a page are there; it becomes frames now.
+    /// - Returns: what to read meanwhile.
+    package mutating func rowsRead(
+        after: EventID,
+        through end: EventID,
+        hasMore: Bool,
+        of stream: Stream
+    ) -> Read? {
+        guard let state = self.streams[stream], state.reading == after,
+            state.encoding.count < Self.maximumEncoding
+        else { return nil }
+        self.streams[stream]?.encoding.append(Rows(after: after, through: end, hasMore: hasMore))
+        self.streams[stream]?.reading = nil
+        // Whoever waits elsewhere goes before.
+        if let next = self.nextRead(of: stream, from: end) { return next }
+        guard let range = state.ahead, hasMore, end < range.through, state.page(for: end, range) == nil,
+            !state.encoding.contains(where: { $0.contains(end) })
+        else { return nil }
+        return self.read(stream, after: end, range)
+    }
 
     /// - Returns: whom the page serves, and what to read next.
     package mutating func pageRead(
@@ -130,7 +188,11 @@ package struct ReplayPagesStateMachine<Waiter> {
         at now: NIODeadline
     ) -> (served: [Waiter], next: Read?) {
         var served: [Waiter] = []
-        self.streams[stream]?.reading = nil
+        if let index = self.streams[stream]?.encoding.firstIndex(where: { $0.after == page.after }) {
+            self.streams[stream]?.encoding.remove(at: index)
+        } else {
+            self.streams[stream]?.reading = nil
+        }
         self.streams[stream]?.waiting.removeAll {
             guard page.serves($0.cursor, through: $0.range.through) else { return false }
             served.append($0.waiter)
@@ -158,14 +220,25 @@ package struct ReplayPagesStateMachine<Waiter> {
 
     private mutating func nextRead(of stream: Stream, from place: EventID) -> Read? {
         guard let state = self.streams[stream], state.reading == nil else { return nil }
-        let above = state.waiting.filter { $0.cursor >= place }
-        guard let next = (above.isEmpty ? state.waiting : above).min(by: { $0.cursor < $1.cursor }) else { return nil }
+        // Whoever lies within a page that becomes frames is served by it, or looked after then.
+        let waiting = state.waiting.filter { waiting in
+            !state.encoding.contains { $0.contains(waiting.cursor) }
+        }
+        let above = waiting.filter { $0.cursor >= place }
+        guard let next = (above.isEmpty ? waiting : above).min(by: { $0.cursor < $1.cursor }) else { return nil }
         return self.read(stream, after: next.cursor, next.range)
     }
 
     /// Up to where a page is there already.
-    private mutating func read(_ stream: Stream, after: EventID, _ range: ReadableRange) -> Read {
+    /// - Parameter ahead: of somebody who wants the page behind it, too.
+    private mutating func read(
+        _ stream: Stream,
+        after: EventID,
+        _ range: ReadableRange,
+        ahead: ReadableRange? = nil
+    ) -> Read {
         self.streams[stream, default: StreamState()].reading = after
+        self.streams[stream]?.ahead = ahead
         let next = self.streams[stream]?.pages.first { after < $0.after && $0.continues(range.evictedThrough) }
         return Read(stream: stream, after: after, through: min(range.through, next?.after ?? range.through))
     }
