@@ -139,27 +139,3 @@ struct RequestRandomInputTests {
         }
     }
 }
-
-enum TestConnection {
-    /// The HTTP side of a connection whose answers are all 204.
-    static func make(
-        report: @escaping @Sendable (HTTPReport) -> Void = { _ in }
-    ) async throws -> NIOAsyncTestingChannel {
-        let channel = NIOAsyncTestingChannel()
-        try await channel.testingEventLoop.executeInContext {
-            let http = HTTPConnectionHandler.HTTPHandlers()
-            let handler = HTTPConnectionHandler(
-                respond: { _ in .answer(.response(HTTPResponse(status: .noContent))) },
-                makeSubscriber: { _ in preconditionFailure("nothing upgrades here") },
-                makeEventStream: { _, _ in preconditionFailure("nothing upgrades here") },
-                abandon: { _ in },
-                report: report,
-                http: http
-            )
-            // Without the idle timeout, which goes by the real time.
-            try channel.pipeline.syncOperations.addHandlers(http.inOrder.dropFirst() + [handler])
-        }
-        try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).get()
-        return channel
-    }
-}

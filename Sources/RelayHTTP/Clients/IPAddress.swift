@@ -18,12 +18,19 @@ package struct IPAddress: Hashable, Sendable, CustomStringConvertible {
         let text = String(text)
         var bits32: UInt32 = 0
         if inet_pton(AF_INET, text, &bits32) == 1 {
-            self.init(isIPv4: true, bits: UInt128(UInt32(bigEndian: bits32)))
+            self.init(ipv4: UInt32(bigEndian: bits32))
             return
         }
         var bits128: UInt128 = 0
         guard inet_pton(AF_INET6, text, &bits128) == 1 else { return nil }
-        let bits = UInt128(bigEndian: bits128)
+        self.init(ipv6: UInt128(bigEndian: bits128))
+    }
+
+    init(ipv4 bits: UInt32) {
+        self.init(isIPv4: true, bits: UInt128(bits))
+    }
+
+    init(ipv6 bits: UInt128) {
         let isMapped = bits >> 32 == Self.mappedPrefix
         self.init(isIPv4: isMapped, bits: isMapped ? bits & UInt128(UInt32.max) : bits)
     }
@@ -43,12 +50,14 @@ package struct IPAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// The shortest form (RFC 5952).
     package var description: String {
+        if self.isIPv4 {
+            // Each answered request and each client has it for the log.
+            let bits = UInt32(truncatingIfNeeded: self.bits)
+            return "\(bits >> 24).\(bits >> 16 & 0xff).\(bits >> 8 & 0xff).\(bits & 0xff)"
+        }
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        var (bits32, bits128) = (UInt32(truncatingIfNeeded: self.bits).bigEndian, self.bits.bigEndian)
-        let result =
-            self.isIPv4
-            ? inet_ntop(AF_INET, &bits32, &text, socklen_t(text.count))
-            : inet_ntop(AF_INET6, &bits128, &text, socklen_t(text.count))
+        var bits = self.bits.bigEndian
+        let result = inet_ntop(AF_INET6, &bits, &text, socklen_t(text.count))
         precondition(result != nil, "the longest address fits")
         return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

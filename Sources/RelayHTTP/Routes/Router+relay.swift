@@ -3,16 +3,16 @@ import NIOHTTP1
 import RelayCore
 
 /// From a request to its answer: the table of routes, and what all of them share.
-struct Router: Sendable {
-    private(set) var options: HTTPOptions
+final class Router: Sendable {
+    let options: HTTPOptions
     let relay: Relay
     let log: any EventLog
     let observer: any Observer
     let clients: ClientSeats
     let rates: ClientRates
     let cors: CORS
-    private(set) var access: ChannelAccess
-    private(set) var viewer: ViewerHandler
+    let access: ChannelAccess
+    let viewer: ViewerHandler
     /// Nil where there are none to show.
     let metrics: (any MetricsExposition)?
     let draining: Draining
@@ -24,6 +24,7 @@ struct Router: Sendable {
         log: any EventLog,
         observer: any Observer,
         clients: ClientSeats,
+        rates: ClientRates? = nil,
         metrics: (any MetricsExposition)?,
         draining: Draining = Draining(),
         surface: Surface? = nil
@@ -33,7 +34,7 @@ struct Router: Sendable {
         self.log = log
         self.observer = observer
         self.clients = clients
-        self.rates = ClientRates(options.limits)
+        self.rates = rates ?? ClientRates(options.limits)
         self.cors = CORS(origins: options.corsOrigins)
         self.access = ChannelAccess(options: options, cors: self.cors)
         self.viewer = ViewerHandler(assets: options.assets, options: options)
@@ -44,11 +45,19 @@ struct Router: Sendable {
 
     /// The same, shared limits included, for the port that speaks TLS.
     var overTLS: Router {
-        var router = self
-        router.options.scheme = "https"
-        router.access = ChannelAccess(options: router.options, cors: self.cors)
-        router.viewer = ViewerHandler(assets: self.options.assets, options: router.options)
-        return router
+        var options = self.options
+        options.scheme = "https"
+        return Router(
+            options: options,
+            relay: self.relay,
+            log: self.log,
+            observer: self.observer,
+            clients: self.clients,
+            rates: self.rates,
+            metrics: self.metrics,
+            draining: self.draining,
+            surface: self.surface
+        )
     }
 
     /// The same for the operators' port: at its root, and for no page to read.
@@ -216,7 +225,7 @@ struct Router: Sendable {
     }
 
     /// Lets the methods of an address pass and answers OPTIONS, which is one of them.
-    private func allow(_ request: HTTPRequestHead, _ methods: [HTTPMethod] = Self.methods) throws -> HTTPResponse? {
+    private func allow(_ request: HTTPRequestHead, _ methods: [HTTPMethod] = Router.methods) throws -> HTTPResponse? {
         let isAllowed = methods.contains(request.method)
         if isAllowed, request.method != .OPTIONS { return nil }
         let names = methods.map(\.rawValue).joined(separator: ", ")

@@ -41,7 +41,8 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         /// Ends connections on which nothing moves.
         package let idle: IdleStateHandler
 
-        package init(timeouts: HTTPTimeouts = HTTPTimeouts()) {
+        /// - Parameter firstDeadline: of the first request; nil: its time begins now.
+        package init(timeouts: HTTPTimeouts = HTTPTimeouts(), firstDeadline: NIODeadline? = nil) {
             var limits = NIOHTTPDecoderLimitConfiguration()
             limits.maxHeaderFieldSize = 16 << 10
             limits.maxHeaderListSize = 64 << 10
@@ -49,7 +50,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits)
             self.decoder = ByteToMessageHandler(decoder)
             self.encoder = HTTPResponseEncoder()
-            self.deadline = RequestDeadline(limit: TimeAmount(timeouts.request))
+            self.deadline = RequestDeadline(limit: TimeAmount(timeouts.request), first: firstDeadline)
             self.pipelining = HTTPServerPipelineHandler()
             self.idle = IdleStateHandler(allTimeout: TimeAmount(timeouts.keepAlive))
         }
@@ -313,27 +314,16 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         _ subscription: Subscription,
         _ context: ChannelHandlerContext
     ) {
-        // Only its handshake is used: the checks of key and version, and the accept value.
-        let handshake = NIOTypedWebSocketServerUpgrader<Void>(
-            shouldUpgrade: { channel, _ in channel.eventLoop.makeSucceededFuture([:]) },
-            upgradePipelineHandler: { channel, _ in channel.eventLoop.makeSucceededVoidFuture() }
-        )
-        handshake.buildUpgradeResponse(channel: context.channel, upgradeRequest: head, initialResponseHeaders: [:])
-            .assumeIsolated().whenComplete { result in
-                switch result {
-                case .success(var headers):
-                    headers.add(contentsOf: Subprotocol.answer(to: head))
-                    self.becomeWebSocket(headers, subscription, context)
-                case .failure:
-                    self.abandon(subscription)
-                    let problem = Problem(
-                        .badRequest,
-                        "the WebSocket handshake needs one Sec-WebSocket-Key and Sec-WebSocket-Version 13",
-                        headers: ["Sec-WebSocket-Version": "13"]
-                    )
-                    self.refuse(problem, to: head, keepAlive: head.canKeepAlive, context)
-                }
-            }
+        guard let headers = WebSocketHandshake.answer(to: head) else {
+            self.abandon(subscription)
+            let problem = Problem(
+                .badRequest,
+                "the WebSocket handshake needs one Sec-WebSocket-Key and Sec-WebSocket-Version 13",
+                headers: ["Sec-WebSocket-Version": "13"]
+            )
+            return self.refuse(problem, to: head, keepAlive: head.canKeepAlive, context)
+        }
+        self.becomeWebSocket(headers, subscription, context)
     }
 
     private func becomeWebSocket(

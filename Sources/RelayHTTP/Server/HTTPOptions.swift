@@ -78,6 +78,7 @@ package struct HTTPOptions: Sendable {
 
     /// The path without `BasePath`, empty for the base without a slash behind it; nil where it lies elsewhere.
     func pathBelowBase(_ segments: [String]) -> [String]? {
+        if self.basePath == "/" { return segments }
         let base = self.basePath.split(separator: "/").map(String.init)
         guard segments.starts(with: base) else { return nil }
         return Array(segments.dropFirst(base.count))

@@ -19,7 +19,7 @@ package final class HTTPServer: Sendable {
     private let listening = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
 
     /// What is served at a port, to how many.
-    private struct Port {
+    private final class Port: Sendable {
         let router: Router
         /// Of connections that are no clients, or not yet.
         let places: ConnectionPlaces
@@ -27,7 +27,21 @@ package final class HTTPServer: Sendable {
         let allConnections: ClientCounter
         let quiescing: ServerQuiescingHelper
         /// Where it speaks TLS.
-        var certificate: ServerCertificate?
+        let certificate: ServerCertificate?
+
+        init(
+            router: Router,
+            connections: ClientCounter,
+            allConnections: ClientCounter,
+            quiescing: ServerQuiescingHelper,
+            certificate: ServerCertificate? = nil
+        ) {
+            self.router = router
+            self.connections = connections
+            self.allConnections = allConnections
+            self.quiescing = quiescing
+            self.certificate = certificate
+        }
     }
 
     /// What was opened.
@@ -139,6 +153,9 @@ package final class HTTPServer: Sendable {
         let bootstrap = ServerBootstrap(group: self.group)
             .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            // Connections inherit these two.
+            .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .serverChannelOption(.socketOption(.so_sndbuf), value: Self.sendBufferBytes)
             .serverChannelOption(.maxMessagesPerRead, value: UInt(AcceptPause.acceptedAtOnce))
             .serverChannelInitializer { [observer = self.router.observer] channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -203,7 +220,7 @@ package final class HTTPServer: Sendable {
 
     private func configure(_ channel: any Channel, of port: Port) throws {
         try self.setOptions(of: channel)
-        let address = ClientAddress(ipAddress: channel.remoteAddress?.ipAddress)
+        let address = ClientAddress(peer: channel.remoteAddress)
         let place: ConnectionPlaces.Place
         do throws(Problem) {
             place = try port.places.take(for: address)
@@ -211,30 +228,17 @@ package final class HTTPServer: Sendable {
             self.router.observe(error)
             return channel.close(promise: nil)
         }
-        let http = HTTPConnectionHandler.HTTPHandlers(timeouts: self.options.timeouts)
-        let router = port.router
         let hub = self.fanOut.hub(of: channel.eventLoop)
-        let makeSubscriber = { (subscription: Subscription) in
-            self.makeSubscriber(subscription, on: channel.eventLoop, isEncrypted: port.certificate != nil)
-        }
-        let handler = HTTPConnectionHandler(
-            respond: { router.decide(on: $0, from: address, at: .now, head: hub.head) },
-            makeSubscriber: {
-                // Without envelopes there is no answer, and pg_eventserv ignores what clients send.
-                let changes = $0.kind == .enveloped ? ChannelChanges(router, $0, on: channel.eventLoop) : nil
-                return WebSocketHandler(makeSubscriber($0), changes: changes)
-            },
-            makeEventStream: { EventStreamHandler(makeSubscriber($0), head: $1) },
-            abandon: { router.left($0, with: $0.selection) },
-            report: { router.tell($0, from: address) },
-            whenOver: { port.places.leave(place) },
-            http: http
-        )
+        let deadline = channel.eventLoop.now + TimeAmount(self.options.timeouts.request)
+        let pipeline = channel.pipeline.syncOperations
         do {
             if let certificate = port.certificate {
-                try channel.pipeline.syncOperations.addHandler(certificate.makeHandler())
+                // Beside its handshake, HTTP's handlers cost little.
+                try pipeline.addHandler(certificate.makeHandler())
+                try pipeline.addHandlers(self.makeHTTP(port, hub, from: address, at: place, by: deadline, decided: nil))
+            } else {
+                try pipeline.addHandler(self.makeFirstRequestHandler(port, hub, from: address, at: place, by: deadline))
             }
-            try channel.pipeline.syncOperations.addHandlers(http.inOrder + [handler])
         } catch {
             // It is closed already.
             port.places.leave(place)
@@ -242,27 +246,73 @@ package final class HTTPServer: Sendable {
         }
     }
 
+    private func makeFirstRequestHandler(
+        _ port: Port,
+        _ hub: LoopHub,
+        from address: ClientAddress,
+        at place: ConnectionPlaces.Place,
+        by deadline: NIODeadline
+    ) -> FirstRequestHandler {
+        let router = port.router
+        return FirstRequestHandler(
+            deadline: deadline,
+            hub: hub,
+            respond: { router.decide(on: $0, from: address, at: .now, head: hub.head) },
+            makeSubscriber: { self.makeWebSocket($0, hub, of: port) },
+            makeHTTP: { self.makeHTTP(port, hub, from: address, at: place, by: deadline, decided: $0) },
+            abandon: { router.left($0, with: $0.selection) },
+            report: { router.tell($0, from: address) },
+            whenOver: { port.places.leave(place) }
+        )
+    }
+
+    /// - Parameters:
+    ///   - deadline: when the first request has to be complete.
+    ///   - decision: on the first request, if it was asked for already.
+    private func makeHTTP(
+        _ port: Port,
+        _ hub: LoopHub,
+        from address: ClientAddress,
+        at place: ConnectionPlaces.Place,
+        by deadline: NIODeadline,
+        decided decision: HTTPDecision?
+    ) -> [any ChannelHandler] {
+        let router = port.router
+        let http = HTTPConnectionHandler.HTTPHandlers(timeouts: self.options.timeouts, firstDeadline: deadline)
+        var decided = decision
+        let handler = HTTPConnectionHandler(
+            respond: { decided.take() ?? router.decide(on: $0, from: address, at: .now, head: hub.head) },
+            makeSubscriber: { self.makeWebSocket($0, hub, of: port) },
+            makeEventStream: { EventStreamHandler(self.makeSubscriber($0, hub, of: port), head: $1) },
+            abandon: { router.left($0, with: $0.selection) },
+            report: { router.tell($0, from: address) },
+            whenOver: { port.places.leave(place) },
+            http: http
+        )
+        return http.inOrder + [handler]
+    }
+
     /// Here and not by the bootstrap, which makes a future for each of them.
     private func setOptions(of channel: any Channel) throws {
         guard let options = channel.syncOptions else { return }
-        try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
-        try options.setOption(.socketOption(.so_sndbuf), value: Self.sendBufferBytes)
         try options.setOption(.writeBufferWaterMark, value: Self.writeBuffer)
         try options.setOption(.recvAllocator, value: Self.readBytes)
         // What a client sends is nearly always read with one call; another one would only say that there is no more.
         try options.setOption(.maxMessagesPerRead, value: 1)
     }
 
-    private func makeSubscriber(
-        _ subscription: Subscription,
-        on eventLoop: any EventLoop,
-        isEncrypted: Bool
-    ) -> Subscriber {
+    private func makeWebSocket(_ subscription: Subscription, _ hub: LoopHub, of port: Port) -> WebSocketHandler {
+        // Without envelopes there is no answer, and pg_eventserv ignores what clients send.
+        let changes = subscription.kind == .enveloped ? ChannelChanges(port.router, subscription, hub) : nil
+        return WebSocketHandler(self.makeSubscriber(subscription, hub, of: port), changes: changes)
+    }
+
+    private func makeSubscriber(_ subscription: Subscription, _ hub: LoopHub, of port: Port) -> Subscriber {
         let router = self.router
         return Subscriber(
             subscription: subscription,
-            isEncrypted: isEncrypted,
-            hub: self.fanOut.hub(of: eventLoop),
+            isEncrypted: port.certificate != nil,
+            hub: hub,
             pages: self.pages,
             observer: router.observer,
             expiry: router.access.expiry(of: subscription.bearer),

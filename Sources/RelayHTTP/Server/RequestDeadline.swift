@@ -12,6 +12,7 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
     package typealias OutboundOut = HTTPServerResponsePart
 
     private let limit: TimeAmount
+    private let first: NIODeadline?
     /// How long the answer may take to leave.
     private static let closeTimeout: TimeAmount = .seconds(2)
 
@@ -24,9 +25,12 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
     private var hasEndedInThisRead = false
     private var isOver = false
 
-    /// - Parameter limit: see `HTTPTimeouts.request`.
-    package init(limit: TimeAmount) {
+    /// - Parameters:
+    ///   - limit: see `HTTPTimeouts.request`.
+    ///   - first: when the first request has to be complete; nil: its time begins when this handler is added.
+    package init(limit: TimeAmount, first: NIODeadline? = nil) {
         self.limit = limit
+        self.first = first
     }
 
     /// What becomes of a request that is too late: events for the handlers behind it.
@@ -39,16 +43,16 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
     }
 
     package func handlerAdded(context: ChannelHandlerContext) {
-        self.start(context)
+        self.start(context, until: self.first ?? context.eventLoop.now + self.limit)
     }
 
     package func handlerRemoved(context: ChannelHandlerContext) {
         self.deadline.take()?.cancel()
     }
 
-    private func start(_ context: ChannelHandlerContext) {
+    private func start(_ context: ChannelHandlerContext, until deadline: NIODeadline) {
         self.began = context.eventLoop.now
-        self.deadline = context.eventLoop.assumeIsolated().scheduleTask(in: self.limit) {
+        self.deadline = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
             self.deadlinePassed(context)
         }
     }
@@ -65,7 +69,9 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
 
     package func channelReadComplete(context: ChannelHandlerContext) {
         self.hasReceived = true
-        if self.deadline == nil, self.unanswered == 0, !self.hasEndedInThisRead { self.start(context) }
+        if self.deadline == nil, self.unanswered == 0, !self.hasEndedInThisRead {
+            self.start(context, until: context.eventLoop.now + self.limit)
+        }
         self.hasEndedInThisRead = false
         context.fireChannelReadComplete()
     }

@@ -1,6 +1,13 @@
 package import NIOCore
 package import RelayCore
 
+/// A connection that has something to do which live events go before.
+protocol TakesTurns: AnyObject {
+    /// Does a share of it.
+    /// - Returns: how many bytes were sent, or what costs as much.
+    func takeTurn() -> Int
+}
+
 /// The subscribers of one event loop. Everything here happens on that loop.
 package final class LoopHub {
     /// Memory of the newest batches, kept by all loops together since they share them: about 20,000 events of 300 B.
@@ -12,21 +19,25 @@ package final class LoopHub {
     /// A connection is pinged every so many seconds. One that was not heard for two of these intervals is closed.
     package static let pingRounds = 30
 
-    private let eventLoop: any EventLoop
+    /// Connections that are no subscribers yet.
+    package let newcomers: Newcomers
+    let eventLoop: any EventLoop
     private let observer: any Observer
     private var machine: HubStateMachine<FrameBatch>
     /// Those that get batches as they come.
     private var live = LiveSubscribers()
     /// All, whatever their state.
     private var subscribers: [Subscriber] = []
-    /// Those that have something to replay, until it is their turn; each of them once, so no more than clients.
-    private var awaitingTurn = Queue<Subscriber>()
+    /// Those that have something to replay, or begin, until it is their turn; each of them once, so no more than
+    /// connections.
+    private var awaitingTurn = CircularBuffer<any TakesTurns>()
     private var isGivingTurns = false
     private var pingRound = 0
     private var pinging: RepeatedTask?
     private var drain: (spacing: TimeAmount, next: Int64)?
 
     package init(eventLoop: any EventLoop, head: EventID, observer: any Observer) {
+        self.newcomers = Newcomers(eventLoop: eventLoop)
         self.eventLoop = eventLoop
         self.observer = observer
         self.machine = HubStateMachine(head: head, tailCapacity: Self.tailCapacity)
@@ -111,9 +122,9 @@ package final class LoopHub {
 
     // MARK: - Replay
 
-    /// It is a subscriber's turn soon. A storm of them shares the loop among all, and with live events.
-    func awaitTurn(_ subscriber: Subscriber) {
-        self.awaitingTurn.append(subscriber)
+    /// It is their turn soon. A storm of them shares the loop among all, and with live events.
+    func awaitTurn(_ connection: any TakesTurns) {
+        self.awaitingTurn.append(connection)
         if self.isGivingTurns { return }
         self.isGivingTurns = true
         self.eventLoop.assumeIsolated().execute { self.giveTurns() }
@@ -121,8 +132,8 @@ package final class LoopHub {
 
     private func giveTurns() {
         var bytes = 0
-        while bytes < Self.replayAtOnce, let subscriber = self.awaitingTurn.popFirst() {
-            bytes += subscriber.takeTurn()
+        while bytes < Self.replayAtOnce, let connection = self.awaitingTurn.popFirst() {
+            bytes += connection.takeTurn()
         }
         self.isGivingTurns = !self.awaitingTurn.isEmpty
         // By a timer, since the loop takes no look at its sockets before all that is to be executed at once is done.

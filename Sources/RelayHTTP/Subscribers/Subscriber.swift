@@ -11,7 +11,7 @@ protocol SubscriberTransport: AnyObject {
 }
 
 /// One subscriber: sends what its state machine decides, as ready bytes, so no encoder is in the pipeline.
-package final class Subscriber {
+package final class Subscriber: TakesTurns {
     /// What it is sent in one turn, a page or some batches, before others have theirs.
     private static let turnBytes = 64 << 10
     /// How long a peer has to take what is left for it, and a goodbye, before the connection is cut.
@@ -283,9 +283,6 @@ package final class Subscriber {
 
     /// Everything up to it was sent.
     var position: EventID { self.machine.cursor ?? self.hub.head }
-
-    /// The newest id that its loop has fanned out.
-    var loopHead: EventID { self.hub.head }
 
     /// Whether the connection is over, or about to be.
     var isOver: Bool { self.machine.phase == .closed }

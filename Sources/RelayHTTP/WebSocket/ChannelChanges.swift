@@ -8,18 +8,18 @@ package final class ChannelChanges {
     private let router: Router
     private let bearer: Bearer?
     private let address: ClientAddress
-    private let eventLoop: any EventLoop
+    private let hub: LoopHub
     private var waiting: [ChannelChange] = []
     private var isWorking = false
 
     /// Requests that wait, for PostgreSQL to listen to what one before them asked for.
     private static let maximumWaiting = 16
 
-    init(_ router: Router, _ subscription: Subscription, on eventLoop: any EventLoop) {
+    init(_ router: Router, _ subscription: Subscription, _ hub: LoopHub) {
         self.router = router
         self.bearer = subscription.bearer
         self.address = subscription.seat.address
-        self.eventLoop = eventLoop
+        self.hub = hub
     }
 
     /// - Returns: whether there was room for it.
@@ -64,7 +64,7 @@ package final class ChannelChanges {
                 within: self.router.access.within(self.bearer)
             )
             try self.check(added, selection)
-            if self.router.relay.admitAtOnce(added, head: subscriber.loopHead) {
+            if self.router.relay.admitAtOnce(added, head: self.hub.head) {
                 return self.take(selection, texts, subscriber)
             }
             self.wait(for: added, selection, texts, subscriber)
@@ -95,7 +95,7 @@ package final class ChannelChanges {
     ) {
         self.isWorking = true
         let relay = self.router.relay
-        self.eventLoop.makeFutureWithTask { try await relay.admit(added) }.assumeIsolated().whenComplete { result in
+        self.hub.eventLoop.makeFutureWithTask { try await relay.admit(added) }.assumeIsolated().whenComplete { result in
             self.isWorking = false
             switch result {
             case .success where subscriber.isOver: for channel in added { relay.subscriberLeft(channel) }

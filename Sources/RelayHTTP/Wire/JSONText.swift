@@ -123,6 +123,12 @@ struct JSONWriter {
     /// Base 64 in quotes (RFC 4648, section 4).
     mutating func writeBase64(_ bytes: [UInt8]) {
         self.write(UInt8(ascii: "\""))
+        self.writeBase64Digits(of: bytes)
+        self.write(UInt8(ascii: "\""))
+    }
+
+    /// The same without quotes.
+    mutating func writeBase64Digits(of bytes: [UInt8]) {
         for start in stride(from: 0, to: bytes.count, by: 3) {
             let group = bytes[start..<min(start + 3, bytes.count)]
             let bits = group.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } << UInt32(8 * (3 - group.count))
@@ -131,7 +137,6 @@ struct JSONWriter {
                 self.write(place <= group.count ? Self.base64Alphabet[sextet] : UInt8(ascii: "="))
             }
         }
-        self.write(UInt8(ascii: "\""))
     }
 
     private static let base64Alphabet = Array(

@@ -1,0 +1,189 @@
+package import NIOCore
+package import NIOHTTP1
+import NIOWebSocket
+import RelayCore
+
+/// What a connection begins with, as long as it has said nothing. It takes a WebSocket's handshake that comes in one
+/// piece, as nearly all do; for anything else the handlers of HTTP take its place.
+///
+/// A storm of clients that come back is made of handshakes. HTTP's handlers, put in and taken out again for each, with
+/// their timers, took a third of what a connect cost.
+package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannelHandler, TakesTurns {
+    package typealias InboundIn = ByteBuffer
+    package typealias InboundOut = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+
+    /// In bytes of replay, which turns are counted in: what a handshake costs is about what it costs to send so many.
+    private static let turnCost = 32 << 10
+
+    /// When it has to have said something.
+    let deadline: NIODeadline
+    /// Its place among the newcomers; kept by them.
+    var newcomerIndex: Int?
+
+    private let hub: LoopHub
+    private let respond: (HTTPRequestHead) -> HTTPDecision
+    private let makeSubscriber: (Subscription) -> any ChannelHandler
+    private let makeHTTP: (HTTPDecision?) -> [any ChannelHandler]
+    private let abandon: @Sendable (Subscription) -> Void
+    private let report: (HTTPReport) -> Void
+    private let whenOver: @Sendable () -> Void
+
+    private var context: ChannelHandlerContext?
+    /// What has come, until it is its turn.
+    private var received: ByteBuffer?
+    /// HTTP's handlers have taken over, and with them what is to be done when the connection is over.
+    private var isHandedOn = false
+
+    /// - Parameters:
+    ///   - deadline: when it has to have said something.
+    ///   - respond: decides on a request. Its work must not throw.
+    ///   - makeSubscriber: makes the handler of a WebSocket, which takes frames and writes bytes.
+    ///   - makeHTTP: makes the handlers of HTTP; given what was decided on the request that comes next, if it was.
+    ///   - abandon: called if the connection is gone before the upgrade.
+    ///   - report: told of each handshake that was answered here.
+    ///   - whenOver: called once, when the connection is closed or a WebSocket, unless HTTP's handlers took over.
+    package init(
+        deadline: NIODeadline,
+        hub: LoopHub,
+        respond: @escaping (HTTPRequestHead) -> HTTPDecision,
+        makeSubscriber: @escaping (Subscription) -> any ChannelHandler,
+        makeHTTP: @escaping (HTTPDecision?) -> [any ChannelHandler],
+        abandon: @escaping @Sendable (Subscription) -> Void,
+        report: @escaping (HTTPReport) -> Void,
+        whenOver: @escaping @Sendable () -> Void
+    ) {
+        self.deadline = deadline
+        self.hub = hub
+        self.respond = respond
+        self.makeSubscriber = makeSubscriber
+        self.makeHTTP = makeHTTP
+        self.abandon = abandon
+        self.report = report
+        self.whenOver = whenOver
+    }
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        self.hub.newcomers.add(self)
+    }
+
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        self.received = nil
+        self.hub.newcomers.remove(self)
+        if !self.isHandedOn { self.whenOver() }
+    }
+
+    /// It has said nothing; such as a browser that connects ahead, which expects no answer.
+    func deadlinePassed() {
+        self.context?.close(promise: nil)
+    }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = self.unwrapInboundIn(data)
+        if self.received == nil {
+            self.received = bytes
+            self.hub.newcomers.remove(self)
+            self.hub.awaitTurn(self)
+        } else {
+            // More than a handshake, or one in pieces: it does not wait for its turn while these pile up.
+            self.received?.writeImmutableBuffer(bytes)
+            self.takeTurn()
+        }
+    }
+
+    @discardableResult
+    package func takeTurn() -> Int {
+        guard let context = self.context, let bytes = self.received.take() else { return 0 }
+        self.take(bytes, context)
+        return Self.turnCost
+    }
+
+    private func take(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        let request = bytes.withUnsafeReadableBytes { HandshakeRequest($0) }
+        guard let request, let headers = WebSocketHandshake.answer(to: request.head) else {
+            return self.handOn(bytes, nil, context)
+        }
+        var exchange = HTTPExchange(of: request.head, start: .now())
+        switch self.respond(request.head) {
+        case .answer(.upgrade(let subscription)):
+            exchange.route = .listen
+            exchange.status = Int(HTTPResponseStatus.switchingProtocols.code)
+            var rest = bytes
+            rest.moveReaderIndex(forwardBy: request.length)
+            self.becomeWebSocket(headers, subscription, exchange, rest, context)
+        case let decision:
+            self.handOn(bytes, decision, context)
+        }
+    }
+
+    /// - Parameter decision: on the request that the bytes begin with.
+    private func handOn(_ bytes: ByteBuffer, _ decision: HTTPDecision?, _ context: ChannelHandlerContext) {
+        do {
+            try context.pipeline.syncOperations.addHandlers(self.makeHTTP(decision))
+        } catch {
+            // It is closed already.
+            return context.close(promise: nil)
+        }
+        self.isHandedOn = true
+        context.fireChannelRead(self.wrapInboundOut(bytes))
+        context.fireChannelReadComplete()
+        context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
+    }
+
+    private func becomeWebSocket(
+        _ headers: HTTPHeaders,
+        _ subscription: Subscription,
+        _ exchange: HTTPExchange,
+        _ rest: ByteBuffer,
+        _ context: ChannelHandlerContext
+    ) {
+        let pipeline = context.pipeline.syncOperations
+        let subscriber = self.makeSubscriber(subscription)
+        context.write(self.wrapOutboundOut(Self.switchingProtocols(headers)), promise: nil)
+        do {
+            let decoder = WebSocketFrameDecoder(maxFrameSize: WebSocketHandler.maximumMessageBytes)
+            try pipeline.addHandler(ByteToMessageHandler(decoder))
+            try pipeline.addHandler(subscriber)
+        } catch {
+            // Only a channel that is closed by now refuses handlers, and does so before the subscriber is one of them.
+            self.abandon(subscription)
+            return context.close(promise: nil)
+        }
+        context.flush()
+        self.report(.answered(exchange))
+        if rest.readableBytes > 0 {
+            context.fireChannelRead(self.wrapInboundOut(rest))
+            context.fireChannelReadComplete()
+        }
+        pipeline.removeHandler(context: context, promise: nil)
+    }
+
+    private static func switchingProtocols(_ headers: HTTPHeaders) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        bytes.reserveCapacity(256)
+        bytes.writeStaticString("HTTP/1.1 101 Switching Protocols\r\n")
+        for (name, value) in headers {
+            bytes.writeString(name)
+            bytes.writeStaticString(": ")
+            bytes.writeString(value)
+            bytes.writeStaticString("\r\n")
+        }
+        bytes.writeStaticString("\r\n")
+        return bytes
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event is ChannelShouldQuiesceEvent else { return context.fireUserInboundEventTriggered(event) }
+        if self.received == nil { return context.close(promise: nil) }
+        // Whoever takes its place has to hear of it, too.
+        let pipeline = context.pipeline.syncOperations
+        self.takeTurn()
+        pipeline.fireUserInboundEventTriggered(event)
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+}
