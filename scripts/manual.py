@@ -83,12 +83,26 @@ def roff(lines):
 
 
 def option(argument):
+    if argument["kind"] == "positional":
+        return [".TP", f"\\fI{escaped(argument['valueName'])}\\fR", inline(argument.get("abstract", "")) or "\\&"]
     names = []
     for name in argument["names"]:
         dashes = "-" if name["kind"] == "short" else "--"
         value = "" if argument["kind"] == "flag" else f" \\fI{escaped(argument['valueName'])}\\fR"
         names.append(f"\\fB{escaped(dashes + name['name'])}\\fR{value}")
     return [".TP", ", ".join(names), inline(argument.get("abstract", "")) or "\\&"]
+
+
+def commands_below(command, path=()):
+    """The commands that do something, by all words that call them."""
+    for each in command["subcommands"]:
+        words = (*path, each["commandName"])
+        if each["commandName"] == "help":
+            continue
+        if each.get("subcommands"):
+            yield from commands_below(each, words)
+        else:
+            yield " ".join(words), each
 
 
 def main():
@@ -104,7 +118,7 @@ def main():
     name = command["commandName"]
     shared = [argument for argument in command["arguments"] if argument["shouldDisplay"]]
     shared_names = {json.dumps(argument["names"]) for argument in shared}
-    subcommands = [each for each in command["subcommands"] if each["commandName"] != "help"]
+    commands = list(commands_below(command))
 
     page = [
         f'.TH {name.upper()} 1 {date} "pg_eventrelay {version}" "User Commands"',
@@ -113,27 +127,28 @@ def main():
         ".SH SYNOPSIS",
     ]
     # The first is the default one, which the dump does not tell.
-    for each in subcommands:
-        word = escaped(each["commandName"])
-        word = f"[\\fB{word}\\fR]" if each is subcommands[0] else f"\\fB{word}\\fR"
-        page += [f"\\fB{name}\\fR {word} [\\fIoptions\\fR]", ".br"]
+    for index, (words, each) in enumerate(commands):
+        word = f"[\\fB{escaped(words)}\\fR]" if index == 0 else f"\\fB{escaped(words)}\\fR"
+        values = [argument["valueName"] for argument in each["arguments"] if argument["kind"] == "positional"]
+        line = [f"\\fB{name}\\fR", word, "[\\fIoptions\\fR]", *(f"\\fI{value}\\fR" for value in values)]
+        page += [" ".join(line), ".br"]
     page[-1:] = [".SH DESCRIPTION", inline(command["abstract"]), ".PP", inline(command["discussion"])]
     page.append(".SH COMMANDS")
-    for each in subcommands:
-        page += [".TP", f"\\fB{escaped(each['commandName'])}\\fR", inline(each["abstract"])]
+    for words, each in commands:
+        page += [".TP", f"\\fB{escaped(words)}\\fR", inline(each["abstract"])]
         if each.get("discussion"):
             page += [".IP", inline(each["discussion"])]
     page.append(".SH OPTIONS")
     for argument in shared:
         page += option(argument)
-    for each in subcommands:
+    for words, each in commands:
         own = [
             argument
             for argument in each["arguments"]
-            if argument["shouldDisplay"] and json.dumps(argument["names"]) not in shared_names
+            if argument["shouldDisplay"] and json.dumps(argument.get("names")) not in shared_names
         ]
         if own:
-            page += [".PP", f"Of \\fB{escaped(each['commandName'])}\\fR only:"]
+            page += [".PP", f"Of \\fB{escaped(words)}\\fR only:"]
         for argument in own:
             page += option(argument)
     for title, document, heading in SECTIONS:

@@ -14,7 +14,7 @@ struct EventRelayCommand: AsyncParsableCommand {
             the environment over the file.
             """,
         version: "pg_eventrelay \(Version.current)",
-        subcommands: [Serve.self, Health.self],
+        subcommands: [Serve.self, Health.self, SQLCommand.self],
         defaultSubcommand: Serve.self
     )
 

@@ -72,11 +72,19 @@ class ManualTest(PackagingTest):
     def test_it_names_all_commands_options_settings_and_exit_codes(self):
         text = self.page.replace("\\-", "-")
         names = []
-        for command in [self.dump, *self.dump["subcommands"]]:
+
+        def take(command, words):
             for argument in command["arguments"]:
-                names += [name["name"] for name in argument.get("names", []) if name["kind"] == "long"]
-            names += [command["commandName"]]
+                names.extend(name["name"] for name in argument.get("names", []) if name["kind"] == "long")
+            below = command.get("subcommands", [])
+            for each in below:
+                take(each, [*words, each["commandName"]])
+            if not below:
+                names.append(" ".join(words))
+
+        take(self.dump, [])
         self.assertGreater(len(names), 20)
+        self.assertIn("sql trigger", names)
         for name in names:
             if name != "help":
                 self.assertRegex(text, rf"\\fB(--)?{name}\\fR")
@@ -110,6 +118,16 @@ class CompletionTest(PackagingTest):
         words = run("bash", "-c", script, "bash", self.script("bash")).split()
         self.assertIn("--log-max-bytes", words)
         self.assertNotIn("--port", words)
+
+    def test_bash_completes_commands_within_commands(self):
+        script = """
+            source "$1"
+            COMP_WORDS=(pg_eventrelay sql "") COMP_CWORD=2 COMP_LINE="pg_eventrelay sql " COMP_POINT=18
+            _pg_eventrelay pg_eventrelay "" sql
+            printf "%s\\n" "${COMPREPLY[@]}"
+        """
+        words = run("bash", "-c", script, "bash", self.script("bash")).split()
+        self.assertLessEqual({"trigger", "drop"}, set(words))
 
     def test_zsh_and_fish_understand_theirs(self):
         for shell in ("zsh", "fish"):

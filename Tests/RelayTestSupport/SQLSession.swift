@@ -24,6 +24,12 @@ package final class SQLSession: Sendable {
         }
     }
 
+    /// What has come on the channels that this session listens to, and was not taken yet. Its own notifications are here
+    /// with the answer to the COMMIT that sends them.
+    package func notifications() async throws -> [(channel: String, payload: String)] {
+        try await self.connection.perform { $0.notifications() }
+    }
+
     package func notify(_ channel: String, _ payload: String) async throws {
         try await self.run("SELECT pg_notify(\(Self.literal(channel)), \(Self.literal(payload)))")
     }
@@ -57,6 +63,18 @@ package final class SQLSession: Sendable {
             let values = parameters.map { UnsafePointer(strdup($0.1)) } + [nil]
             defer { for copy in keywords + values { free(UnsafeMutablePointer(mutating: copy)) } }
             return PQconnectdbParams(keywords, values, 1)
+        }
+
+        func notifications() -> [(channel: String, payload: String)] {
+            PQconsumeInput(self.handle)
+            var taken: [(channel: String, payload: String)] = []
+            while let notification = PQnotifies(self.handle) {
+                defer { PQfreemem(notification) }
+                taken.append(
+                    (String(cString: notification.pointee.relname), String(cString: notification.pointee.extra))
+                )
+            }
+            return taken
         }
 
         func run(_ sql: String) throws -> [[String?]] {
