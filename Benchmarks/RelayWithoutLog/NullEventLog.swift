@@ -61,6 +61,8 @@ final class NullEventLog: EventLog {
         HistoryPage(entries: [], hasMore: false, positions: .unknown)
     }
 
+    func census() async throws -> ChannelCensus { ChannelCensus(taken: self.clock.now(), channels: [:]) }
+
     func tick() async throws -> LogRepair? { nil }
 
     func recordedChannels() async throws -> [ChannelName] { [] }

@@ -2,7 +2,7 @@
 package struct AnsweredRequest: Sendable, Equatable {
     /// Where it led to, as a code of few values.
     package enum Route: String, Sendable, CaseIterable {
-        case viewer, listen, history, health, ready, metrics
+        case viewer, listen, history, channels, health, ready, metrics
         /// No route, or no request that could be understood.
         case none
     }

@@ -119,6 +119,7 @@ package struct ChannelRegistry: Sendable {
     /// The channels that are recorded or will be as soon as PostgreSQL is there, by name.
     package var names: [ChannelName] { self.unsortedNames.sorted { $0.text < $1.text } }
     package var unsortedNames: [ChannelName] { Array(self.channels.keys) }
+    package var subscribers: [ChannelName: Int] { self.channels.mapValues(\.subscribers) }
     package var count: Int { self.channels.count }
 }
 

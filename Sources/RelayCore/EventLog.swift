@@ -41,6 +41,10 @@ package protocol EventLog: Sendable {
     /// A window of one channel for people and programs that look back, and the channel's positions.
     func history(_ query: HistoryQuery) async throws -> HistoryPage
 
+    /// The channels that are recorded and what the log holds of each. Counting takes long in a large log, so what was
+    /// counted is given again for some seconds, or longer where it took longer.
+    func census() async throws -> ChannelCensus
+
     /// Upkeep that is due with or without events: evicts what is too old, reserves ids, verifies that the file is
     /// there. To be called each second.
     /// - Returns: what had to be mended, if anything.

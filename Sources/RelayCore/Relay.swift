@@ -456,6 +456,9 @@ package actor Relay {
         self.registry.withLock { $0.unsortedNames }.sorted { $0.text < $1.text }
     }
 
+    /// How many there are of each of them now.
+    package nonisolated var subscribers: [ChannelName: Int] { self.registry.withLock { $0.subscribers } }
+
     package nonisolated var recordedCount: Int { self.registry.withLock { $0.count } }
 }
 

@@ -5,15 +5,15 @@ import Synchronization
 /// The event log in one SQLite file, bounded by count, bytes and age.
 ///
 /// Three connections, each on a thread of its own: the writer appends and evicts, the reader serves replay and history
-/// from snapshots, the checkpointer moves the write-ahead log into the file so that the writer hardly ever waits for
-/// the disk (p99.9 of an append 19 → 3.7 ms).
+/// from snapshots, the one in the background moves the write-ahead log into the file so that the writer hardly ever waits
+/// for the disk (p99.9 of an append 19 → 3.7 ms), and counts.
 package final class RingLog: EventLog {
     package let identity: LogIdentity
 
     private let file: LogFile
     private let writer: ThreadOwned<RingLogWriter>
     private let reader: ThreadOwned<FileBound<RingLogReader>>
-    private let checkpointer: ThreadOwned<FileBound<SQLiteConnection>>
+    private let background: ThreadOwned<FileBound<RingLogBackground>>
     private let checkpoints: Task<Void, Never>
     /// As of the last tick, so that nobody who asks waits for a disk that is slow.
     private let lastFigures: Mutex<LogFigures>
@@ -33,9 +33,7 @@ package final class RingLog: EventLog {
                 figures: writer.figures(after: LogFigures()),
                 writer: ThreadOwned(writer),
                 reader: ThreadOwned(try FileBound(file) { try RingLogReader(path: $0) }),
-                checkpointer: ThreadOwned(
-                    try FileBound(file) { try RingLogConnection.open(path: $0, busyTimeout: .zero) }
-                )
+                background: ThreadOwned(try FileBound(file) { try RingLogBackground(path: $0, clock: clock) })
             )
         } catch let error as SQLiteError {
             throw RingLogOpenError(error, path: file.path)
@@ -50,19 +48,19 @@ package final class RingLog: EventLog {
         figures: LogFigures,
         writer: ThreadOwned<RingLogWriter>,
         reader: ThreadOwned<FileBound<RingLogReader>>,
-        checkpointer: ThreadOwned<FileBound<SQLiteConnection>>
+        background: ThreadOwned<FileBound<RingLogBackground>>
     ) {
         self.file = file
         self.identity = identity
         self.lastFigures = Mutex(figures)
         self.writer = writer
         self.reader = reader
-        self.checkpointer = checkpointer
+        self.background = background
         // Free of any scope: it lives as long as the log is open, and `close` ends it and waits for it.
         self.checkpoints = Task {
             while !Task.isCancelled {
-                // As far as it goes without waiting for anybody. A failure is not lost: the writer meets the same one.
-                try? await checkpointer.perform { try $0.current().execute("PRAGMA wal_checkpoint(PASSIVE)") }
+                // A failure is not lost: the writer meets the same one.
+                try? await background.perform { try $0.current().checkpoint() }
                 try? await Task.sleep(for: Self.checkpointInterval)
             }
         }
@@ -112,7 +110,7 @@ package final class RingLog: EventLog {
         if repair == .putBack {
             // Not only when they are used next: they hold the space of the file that was deleted.
             try await self.reader.perform { _ = try $0.current() }
-            try await self.checkpointer.perform { _ = try $0.current() }
+            try await self.background.perform { _ = try $0.current() }
         }
         return repair
     }
@@ -121,11 +119,15 @@ package final class RingLog: EventLog {
         try await self.reader.perform { try $0.current().recordedChannels() }
     }
 
+    package func census() async throws -> ChannelCensus {
+        try await self.background.perform { try $0.current().takeCensus() }
+    }
+
     /// Leaves one file, without write-ahead log, that anyone may read. Later calls of other methods throw `Released`.
     package func close() async throws {
         self.checkpoints.cancel()
         await self.checkpoints.value
-        try await self.checkpointer.release()
+        try await self.background.release()
         try await self.reader.release()
         try await self.writer.release { try $0.finish() }
     }

@@ -22,6 +22,28 @@ package struct Envelope: Decodable, Sendable, Hashable {
     }
 }
 
+/// The answer of `/channels`.
+package struct ChannelsAnswer: Decodable, Sendable {
+    package struct Channel: Decodable, Sendable {
+        package let channel: String
+        package let recorded_since: String?
+        package let events: Int
+        package let bytes: Int64
+        package let oldest: Int64?
+        package let newest: Int64?
+        package let floor: Int64
+        package let subscribers: Int
+    }
+
+    package let channels: [Channel]
+    package let counted: String
+    package let head: Int64
+
+    package init(parsing text: String) throws {
+        self = try JSONDecoder().decode(ChannelsAnswer.self, from: Data(text.utf8))
+    }
+}
+
 /// The answer of `/history`.
 package struct HistoryAnswer: Decodable, Sendable {
     package let channel: String

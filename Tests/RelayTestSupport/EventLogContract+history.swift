@@ -78,6 +78,29 @@ extension EventLogContract {
             #expect(page.positions == .unknown)
         },
 
+        EventLogContract("a census has what is recorded, and what there is of it") { engine in
+            let test = try await LogUnderTest(engine)
+            let began = test.clock.timeOfDay
+            try await test.append(.recordingStarted("a"), .recordingStarted("b"), .recordingStarted("c"))
+            let ids = try await test.append("a", ["1", "ä", ""])
+            try await test.append(.event("c", "x"), .recordingStopped("c"))
+            // What is counted may be given again for a while.
+            test.clock.advance(by: .seconds(60))
+            let census = try await test.log.census()
+            let positions = ChannelPositions(oldest: ids[0], newest: ids[2], floor: .zero, recordedSince: began)
+            let empty = ChannelPositions(oldest: nil, newest: nil, floor: .zero, recordedSince: began)
+            #expect(
+                census.channels == [
+                    "a": ChannelFigures(events: 3, bytes: 3, positions: positions),
+                    "b": ChannelFigures(events: 0, bytes: 0, positions: empty),
+                ]
+            )
+            #expect(census.taken <= test.clock.timeOfDay)
+            try await test.append("a", ["2"])
+            test.clock.advance(by: .seconds(60))
+            #expect(try await test.log.census().channels["a"]?.events == 4)
+        },
+
         EventLogContract("a recording's beginning is known while it lasts") { engine in
             let test = try await LogUnderTest(engine)
             let first = test.clock.timeOfDay

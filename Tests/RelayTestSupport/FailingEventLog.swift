@@ -98,6 +98,10 @@ package final class FailingEventLog: EventLog {
         try await self.log.history(query)
     }
 
+    package func census() async throws -> ChannelCensus {
+        try await self.log.census()
+    }
+
     package func tick() async throws -> LogRepair? {
         if let failure = self.state.value.tickFailure { throw failure }
         return try await self.log.tick()

@@ -127,18 +127,20 @@ package final class MemoryEventLog: EventLog {
             let channel = query.channel
             let (after, before) = (query.after ?? .zero, query.before ?? EventID.limit)
             let entries = state.told(of: channel, after: after, before: before)
-            let events = state.entries.compactMap(\.event).filter { $0.channel == channel }
-            let recording = state.channels[channel].flatMap { $0.isRecording ? $0.since : nil }
             return HistoryPage(
                 entries: Array(query.isForward ? entries.prefix(query.limit) : entries.suffix(query.limit)),
                 hasMore: entries.count > query.limit,
-                positions: ChannelPositions(
-                    oldest: events.first?.id,
-                    newest: events.last?.id,
-                    floor: .zero,
-                    recordedSince: recording
-                )
+                positions: state.figures(of: channel).positions
             )
+        }
+    }
+
+    package func census() async throws -> ChannelCensus {
+        let now = self.clock.now()
+        return self.state.withLock { state in
+            let recorded = state.channels.filter(\.value.isRecording).keys
+            let figures = recorded.map { ($0, state.figures(of: $0)) }
+            return ChannelCensus(taken: now, channels: Dictionary(uniqueKeysWithValues: figures))
         }
     }
 
@@ -184,6 +186,20 @@ extension MemoryEventLog.State {
         guard self.channels[name]?.isRecording == true else { return }
         self.channels[name]?.isRecording = false
         self.channels[name]?.recordedUntil = self.last
+    }
+
+    fileprivate func figures(of channel: ChannelName) -> ChannelFigures {
+        let events = self.entries.compactMap(\.event).filter { $0.channel == channel }
+        return ChannelFigures(
+            events: events.count,
+            bytes: Int64(events.reduce(0) { $0 + $1.payload.bytes.count }),
+            positions: ChannelPositions(
+                oldest: events.first?.id,
+                newest: events.last?.id,
+                floor: .zero,
+                recordedSince: self.channels[channel].flatMap { $0.isRecording ? $0.since : nil }
+            )
+        )
     }
 
     fileprivate mutating func writeAside() {

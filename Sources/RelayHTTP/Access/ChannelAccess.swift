@@ -71,6 +71,15 @@ struct ChannelAccess: Sendable {
         try? self.bearer(of: token)
     }
 
+    /// Who asks which channels there are; who says nothing of himself is told those that are for everyone.
+    /// - Throws: `Problem`, if the token does not count. One in a cookie is passed over then, as everywhere that needs none.
+    func lister(presenting token: PresentedToken) throws -> Bearer? {
+        do { return try self.bearer(of: token) } catch {
+            if case .cookie = token { return nil }
+            throw Problem.invalidToken(error)
+        }
+    }
+
     /// Patterns of the channels that somebody may read, for the viewer.
     func patterns(_ bearer: Bearer?) -> [String] {
         guard let tokens else { return self.options.channelPatterns }

@@ -129,11 +129,7 @@ extension ByteBuffer {
         self.writeStaticString(#","floor":"#)
         self.writeJSONNumber(page.positions.floor.rawValue)
         self.writeString(#","has_more":\#(page.hasMore),"recording":\#(isRecorded),"recorded_since":"#)
-        if let since = page.positions.recordedSince {
-            self.writeJSONString("\(since)")
-        } else {
-            self.writeStaticString("null")
-        }
+        self.writeJSON(time: page.positions.recordedSince)
         self.writeStaticString("}\n")
     }
 }

@@ -190,6 +190,10 @@ final class Router: Sendable {
             if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
             try self.rates.historyRequested(from: caller.address, at: now)
             return .work { .response(try await history.response(request, target, channel: path[1], from: caller)) }
+        case .channels:
+            if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
+            try self.rates.historyRequested(from: caller.address, at: now)
+            return .work { .response(try await ChannelsHandler(router: self).response(request, target, from: caller)) }
         case .none:
             throw self.notFound
         }
@@ -202,6 +206,7 @@ final class Router: Sendable {
         case ("health", 1): .health
         case ("ready", 1): .ready
         case ("metrics", 1): .metrics
+        case ("channels", 1): .channels
         case ("listen", 1...2): .listen
         case ("history", 2): .history
         case (let name, 1) where self.viewer.has(name): .viewer

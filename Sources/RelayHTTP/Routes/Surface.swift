@@ -12,7 +12,7 @@ enum Surface: Sendable {
     /// What answers on this port.
     func has(_ route: AnsweredRequest.Route) -> Bool {
         switch route {
-        case .viewer, .listen, .history: self != .operators
+        case .viewer, .listen, .history, .channels: self != .operators
         case .health, .ready, .metrics: self != .clients
         case .none: false
         }
@@ -21,8 +21,9 @@ enum Surface: Sendable {
     /// What stands in the answer to an unknown address.
     var addresses: String {
         switch self {
-        case .everything: "/listen/{channel}, /history/{channel}, /health, /ready, /metrics and the viewer at /"
-        case .clients: "/listen/{channel}, /history/{channel} and the viewer at /"
+        case .everything:
+            "/listen/{channel}, /history/{channel}, /channels, /health, /ready, /metrics and the viewer at /"
+        case .clients: "/listen/{channel}, /history/{channel}, /channels and the viewer at /"
         case .operators: "/health, /ready and /metrics"
         }
     }

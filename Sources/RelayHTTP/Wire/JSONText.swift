@@ -199,6 +199,10 @@ extension ByteBuffer {
         self.writeJSON(maximumBytes: JSONWriter.maximumBytesOfNumber) { $0.write(number) }
     }
 
+    mutating func writeJSON(time: Timestamp?) {
+        if let time { self.writeJSONString("\(time)") } else { self.writeStaticString("null") }
+    }
+
     package mutating func writeJSON(number: Int64?) {
         if let number { self.writeJSONNumber(number) } else { self.writeStaticString("null") }
     }

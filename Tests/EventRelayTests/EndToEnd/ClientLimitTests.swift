@@ -89,7 +89,10 @@ struct ClientLimitTests {
         }
     }
 
-    @Test(arguments: [("/listen/x", "ES_UPGRADESPERSECOND", 426), ("/history/x", "ES_HISTORYREQUESTSPERSECOND", 200)])
+    @Test(arguments: [
+        ("/listen/x", "ES_UPGRADESPERSECOND", 426), ("/history/x", "ES_HISTORYREQUESTSPERSECOND", 200),
+        ("/channels", "ES_HISTORYREQUESTSPERSECOND", 200),
+    ])
     func `beyond its rate an address is told when to come back, and others are served`(
         target: String,
         variable: String,

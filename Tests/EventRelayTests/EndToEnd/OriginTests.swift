@@ -51,6 +51,7 @@ struct OriginTests {
 
     @Test(arguments: [
         ("/listen/x", "GET, OPTIONS"), ("/history/x", "GET, HEAD, OPTIONS"), ("/health", "GET, HEAD, OPTIONS"),
+        ("/channels", "GET, HEAD, OPTIONS"),
     ])
     func `a browser that asks beforehand is told all it needs`(target: String, methods: String) async throws {
         let world = try await World(

@@ -104,6 +104,16 @@ struct TokenTests {
         #expect(preflight.status == 204)
         #expect(preflight.header("Access-Control-Allow-Headers")?.contains("Authorization") == true)
 
+        func names(_ headers: [String: String]) async throws -> [String] {
+            try ChannelsAnswer(parsing: try await get("/channels", headers).body).channels.map(\.channel)
+        }
+        #expect(try await names([:]) == ["news"])
+        #expect(try await names(bearer) == ["news", "people"])
+        #expect(try await names(["Cookie": "session=\(token)"]) == ["news", "people"])
+        #expect(try await names(["Cookie": "session=old"]) == ["news"])
+        #expect(try await get("/channels", ["Authorization": "Bearer x.y.z"]).status == 401)
+        #expect(try await get("/channels", bearer).header("Cache-Control") == "no-store")
+
         func isListed(_ channel: String, _ headers: [String: String]) async throws -> Bool {
             try await get("/", headers).body.contains("&quot;\(channel)&quot;")
         }
