@@ -33,6 +33,9 @@ package enum Observation: Sendable {
     case subscriberMoved(FrameKind, from: SubscriberStateMachine.Phase, to: SubscriberStateMachine.Phase)
     case subscriberLeft(SubscriberEnd)
     case subscriberLagging(ChannelSelection)
+    /// A request waits for something new in its channel.
+    case waitBegan
+    case waitEnded
     case requestAnswered(AnsweredRequest)
     case requestRefused(RefusalCause, status: Int, reason: String)
     case requestFailed(reason: String)

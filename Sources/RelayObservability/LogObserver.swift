@@ -79,8 +79,8 @@ package struct LogObserver: Observer {
             self.logger.error("request failed", metadata: ["reason": "\(reason)"])
         case .acceptFailed(let reason):
             self.logger.warning("connections can't be accepted, trying again", metadata: ["reason": "\(reason)"])
-        case .notificationsReceived, .batchSetAside, .batchDelivered, .replayed, .gapTold, .subscriberMoved,
-            .requestAnswered:
+        case .notificationsReceived, .batchSetAside, .batchDelivered, .replayed, .gapTold, .subscriberMoved, .waitBegan,
+            .waitEnded, .requestAnswered:
             // Too many of them, or told by others.
             break
         }

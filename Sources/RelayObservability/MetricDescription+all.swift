@@ -40,6 +40,7 @@ extension MetricDescription {
 
     private static let clients = [
         own("clients", .gauge, labels: ["kind", "state"], "Open WebSockets and event streams."),
+        own("waiting_requests", .gauge, "Requests to /history that wait for something new."),
         own(
             "websocket_closes_total",
             .counter,

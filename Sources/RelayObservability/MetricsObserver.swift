@@ -19,6 +19,7 @@ package final class MetricsObserver: Observer {
     private let gapsTold: Labelled<Gap.Reason, Counter>
 
     private let clients: PerFrameKind<Labelled<SubscriberStateMachine.Phase, Meter>>
+    private let waits: Meter
     private let closes: Labelled<WebSocketEnd, Counter>
     private let streamEnds: Labelled<SubscriberEnd.Side, Counter>
     private let webSocketBytes: Counter
@@ -80,6 +81,7 @@ package final class MetricsObserver: Observer {
         )
         self.gapsTold = counters("gaps_told_total", "reason")
         self.clients = PerFrameKind(clients)
+        self.waits = Meter(label: MetricDescription.prefix + "waiting_requests", dimensions: [], factory: factory)
         self.closes = counters("websocket_closes_total", "code")
         self.streamEnds = counters("event_stream_ends_total", "side")
         self.webSocketBytes = counter("bytes_sent_total", [("protocol", "websocket")])
@@ -123,6 +125,10 @@ package final class MetricsObserver: Observer {
         case .subscriberMoved(let kind, let from, let to):
             self.clients[kind][from]?.decrement()
             self.clients[kind][to]?.increment()
+        case .waitBegan:
+            self.waits.increment()
+        case .waitEnded:
+            self.waits.decrement()
         case .subscriberLeft(let end):
             if end.kind.isEventStream {
                 self.streamEnds[end.side]?.increment()

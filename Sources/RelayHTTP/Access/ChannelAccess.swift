@@ -95,6 +95,11 @@ struct ChannelAccess: Sendable {
 
     private var now: Timestamp { self.tokens?.clock.now() ?? Timestamp(microseconds: 0) }
 
+    /// How long the bearer's token still counts; nil for ever.
+    func timeLeft(of bearer: Bearer?) -> Duration? {
+        bearer?.expiry.map { .microseconds($0.microseconds - self.now.microseconds) }
+    }
+
     /// What ends a connection together with its bearer's token.
     func expiry(of bearer: Bearer?) -> TokenExpiry? {
         guard let tokens, let expiry = bearer?.expiry else { return nil }

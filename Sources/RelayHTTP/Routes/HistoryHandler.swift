@@ -10,20 +10,27 @@ struct HistoryHandler {
         _ request: HTTPRequestHead,
         _ target: RequestTarget,
         channel: String,
-        from caller: Caller
+        from caller: Caller,
+        at now: ContinuousClock.Instant
     ) async throws -> HTTPResponse {
         let channel = try self.router.channel(channel)
         let query = try HistoryQuery(target, channel: channel)
+        let wait = try HistoryWait(target, query)
         let access = self.router.access
         let token = try access.token(of: request, target, from: caller)
-        try access.reader(of: ChannelSelection(channel), presenting: token)
+        let bearer = try access.reader(of: ChannelSelection(channel), presenting: token)
         // Read before the page: whoever subscribes with it afterwards misses nothing that the page doesn't have. What
         // is set aside is not on the page.
-        let head = self.router.relay.status.writtenThrough
-        if request.headers[canonicalForm: "Accept"].contains(where: { $0.hasPrefix("application/x-ndjson") }) {
-            return self.lines(query, through: head)
+        var head = self.router.relay.status.writtenThrough
+        var waited: HistoryPage?
+        if let wait {
+            (waited, head) = try await self.page(query, wait, bearer, from: caller.address, at: now)
         }
-        let page = try await self.router.log.history(query)
+        if request.headers[canonicalForm: "Accept"].contains(where: { $0.hasPrefix("application/x-ndjson") }) {
+            // What was waited for may be newer than the head was.
+            return self.lines(query, through: max(head, waited?.entries.last?.id ?? .zero))
+        }
+        let page = if let waited { waited } else { try await self.router.log.history(query) }
         var body = ByteBuffer()
         body.writeHistory(page, query, head: head, isRecorded: self.router.relay.isRecorded(channel))
         var response = HTTPResponse(status: .ok, contentType: "application/json", body: body)

@@ -15,6 +15,7 @@ final class Router: Sendable {
     let viewer: ViewerHandler
     /// Nil where there are none to show.
     let metrics: (any MetricsExposition)?
+    let waiters: ChannelWaiters
     let draining: Draining
     let surface: Surface
 
@@ -25,6 +26,7 @@ final class Router: Sendable {
         observer: any Observer,
         clients: ClientSeats,
         rates: ClientRates? = nil,
+        waiters: ChannelWaiters,
         metrics: (any MetricsExposition)?,
         draining: Draining = Draining(),
         surface: Surface? = nil
@@ -39,6 +41,7 @@ final class Router: Sendable {
         self.access = ChannelAccess(options: options, cors: self.cors)
         self.viewer = ViewerHandler(assets: options.assets, options: options)
         self.metrics = metrics
+        self.waiters = waiters
         self.draining = draining
         self.surface = surface ?? (options.admin == nil ? .everything : .clients)
     }
@@ -54,6 +57,7 @@ final class Router: Sendable {
             observer: self.observer,
             clients: self.clients,
             rates: self.rates,
+            waiters: self.waiters,
             metrics: self.metrics,
             draining: self.draining,
             surface: self.surface
@@ -71,6 +75,7 @@ final class Router: Sendable {
             log: self.log,
             observer: self.observer,
             clients: self.clients,
+            waiters: self.waiters,
             metrics: self.metrics,
             draining: self.draining,
             surface: .operators
@@ -189,7 +194,9 @@ final class Router: Sendable {
             let history = HistoryHandler(router: self)
             if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
             try self.rates.historyRequested(from: caller.address, at: now)
-            return .work { .response(try await history.response(request, target, channel: path[1], from: caller)) }
+            return .work {
+                .response(try await history.response(request, target, channel: path[1], from: caller, at: now))
+            }
         case .channels:
             if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
             try self.rates.historyRequested(from: caller.address, at: now)

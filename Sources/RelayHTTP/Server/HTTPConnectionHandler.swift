@@ -29,6 +29,8 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     private var head: HTTPRequestHead?
     /// The request that is being answered; the pipelining handler lets no other in before that is done.
     private var exchange: HTTPExchange?
+    /// That leads to its answer; cancelled when the peer is gone, since it may wait for something.
+    private var work: Task<Void, Never>?
     private var bodyBytes = 0
     private var isClosed = false
 
@@ -126,7 +128,12 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         case .answer(let answer):
             self.give(answer, to: head, context)
         case .work(let work):
-            context.eventLoop.makeFutureWithTask(work).assumeIsolated().whenSuccess { self.give($0, to: head, context) }
+            let answer = context.eventLoop.makePromise(of: HTTPAnswer.self)
+            self.work = answer.completeWithTask(work)
+            answer.futureResult.assumeIsolated().whenSuccess { answer in
+                self.work = nil
+                self.give(answer, to: head, context)
+            }
         }
     }
 
@@ -165,6 +172,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
 
     package func channelInactive(context: ChannelHandlerContext) {
         self.isClosed = true
+        self.work?.cancel()
         // Its answer has not left in full.
         self.end()
         context.fireChannelInactive()

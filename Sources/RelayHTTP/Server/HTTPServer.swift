@@ -82,6 +82,7 @@ package final class HTTPServer: Sendable {
             log: log,
             observer: observer,
             clients: ClientSeats(options.limits),
+            waiters: fanOut.waiters,
             metrics: metrics
         )
         self.router = router
@@ -196,6 +197,7 @@ package final class HTTPServer: Sendable {
     /// enough.
     package func drain() async {
         self.router.draining.begin()
+        self.router.waiters.end()
         let goodbye = self.options.https == nil ? TimeAmount.zero : ServerCertificate.goodbyeTimeout
         let patience = self.drainWindow + Subscriber.closeTimeout + goodbye + .seconds(1)
         await withTaskGroup { group in

@@ -9,6 +9,8 @@ package final class FanOut: EventHub {
     package let group: any EventLoopGroup
     private let hubs: [NIOLoopBoundBox<LoopHub>]
     private let backlog: Mutex<Backlog>
+    /// Requests that are answered when a channel has something new.
+    package let waiters = ChannelWaiters()
 
     /// Batches before an event loop at the most: enough that it never waits for the log, few enough that memory and
     /// delay stay small.
@@ -56,10 +58,12 @@ package final class FanOut: EventHub {
                 self.done(index)
             }
         }
+        self.waiters.signal(frames.channels)
     }
 
     package func logStands(at standing: LogStanding) {
         for hub in self.hubs { hub.eventLoop.execute { hub.value.logStands(at: standing) } }
+        self.waiters.signal(nil)
     }
 
     private func done(_ index: Int) {
