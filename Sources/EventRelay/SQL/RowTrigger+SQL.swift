@@ -3,15 +3,11 @@ extension RowTrigger {
     var creation: String {
         let function = Self.function(of: self.table)
         return Self.transaction(
-            about: """
-                Tells changes of the table \(self.table.quoted) by NOTIFY on the channel \
-                \(SQLText.literal(self.channel.text)).
-                """,
-            """
-            Made by pg_eventrelay sql trigger; it may be run again, with other options too, on PostgreSQL 14 or newer. \
-            It
-            needs CREATE on the schema, TRIGGER on the table, and for a moment a lock that writers wait for.
-            """,
+            about: [
+                "Tells changes of \(self.table.quoted) by NOTIFY on channel \(SQLText.literal(self.channel.text)).",
+                "Made by pg_eventrelay sql trigger for PostgreSQL 14 or newer; it may be run again with other options.",
+                "It needs CREATE on the schema, TRIGGER on the table, and for a moment a lock that writers wait for.",
+            ],
             hasOnlyASCII: self.hasOnlyASCII,
             self.columnCheck + [
                 """
@@ -30,8 +26,10 @@ extension RowTrigger {
     /// SQL that removes all that `creation` makes for the table, whatever its options were.
     static func removal(of table: TableName) -> String {
         Self.transaction(
-            about: "Removes what pg_eventrelay sql trigger made for the table \(table.quoted).",
-            "Made by pg_eventrelay sql drop; it may be run again.",
+            about: [
+                "Removes what pg_eventrelay sql trigger made for the table \(table.quoted).",
+                "Made by pg_eventrelay sql drop; it may be run again.",
+            ],
             hasOnlyASCII: table.quoted.utf8.allSatisfy { $0 < 0x80 },
             Operation.allCases.map { Self.removal(of: $0, table) } + [
                 "DROP FUNCTION IF EXISTS \(Self.function(of: table))();"
@@ -40,19 +38,17 @@ extension RowTrigger {
     }
 
     private static func transaction(
-        about: String,
-        _ made: String,
+        about: [String],
         hasOnlyASCII: Bool,
         _ statements: [String]
     ) -> String {
-        let comments = ([about] + made.split(separator: "\n").map(String.init)).map(SQLText.comment)
         let settings = """
             BEGIN;
             -- Rather gives up than lets others wait behind a transaction that takes long.
             SET LOCAL lock_timeout = '5s';
             """
         let encoding = hasOnlyASCII ? "" : "\nSET LOCAL client_encoding = 'UTF8';"
-        let head = comments.joined(separator: "\n") + "\n" + settings + encoding
+        let head = about.map(SQLText.comment).joined(separator: "\n") + "\n" + settings + encoding
         return ([head] + statements + ["COMMIT;"]).joined(separator: "\n\n") + "\n"
     }
 
