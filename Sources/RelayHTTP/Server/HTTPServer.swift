@@ -31,13 +31,13 @@ package final class HTTPServer: Sendable {
 
         init(
             router: Router,
-            connections: ClientCounter,
+            places: ConnectionPlaces,
             allConnections: ClientCounter,
             quiescing: ServerQuiescingHelper,
             certificate: ServerCertificate? = nil
         ) {
             self.router = router
-            self.connections = connections
+            self.places = places
             self.allConnections = allConnections
             self.quiescing = quiescing
             self.certificate = certificate
