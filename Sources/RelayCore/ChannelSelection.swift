@@ -35,6 +35,9 @@ package struct ChannelSelection: Hashable, Sendable {
     /// Names and patterns.
     package var count: Int { self.names.count + self.patterns.count }
 
+    /// Names and patterns as they are written.
+    package var texts: [String] { self.names.map(\.text) + self.patterns.map(\.pattern) }
+
     package func contains(_ channel: ChannelName) -> Bool {
         self.names.contains(channel) || self.finds(channel)
     }
@@ -58,6 +61,6 @@ package struct ChannelSelection: Hashable, Sendable {
 extension ChannelSelection: CustomStringConvertible {
     /// For people.
     package var description: String {
-        (self.names.map(\.text) + self.patterns.map(\.pattern)).joined(separator: ", ")
+        self.texts.joined(separator: ", ")
     }
 }

@@ -30,15 +30,16 @@ package protocol EventLog: Sendable {
     ///
     /// Never silently truncated: a page that ends early says where to go on, and a page whose beginning was evicted
     /// starts with a gap. Where the selection is one channel, this gap stands at its end, as if it were an event. Where it
-    /// may be several, one for each channel stands at the cursor (its id is `after`): events of the others may lie within
-    /// its range, and whoever gets no further than the gap must be told again. A gap that concerns all the channels has
+    /// may be several, those of all channels come first, at the cursor (their id is `after`): events of the others may lie
+    /// within their ranges, and whoever gets no further than one of them must be told again. Only the last stands behind
+    /// the cursor, as far as nothing lies before it. A gap that concerns all the channels has
     /// none. Floors and rows are read from one snapshot. A gap that says only where the recording of the
     /// channel began (`unrecorded` after 0) is left out for the cursor 0, which claims nothing about the time before.
-    /// - Parameter limit: entries at the most, gaps at the cursor of several channels aside; the page may be shorter,
+    /// - Parameter limit: entries at the most, what was evicted of several channels aside; the page may be shorter,
     ///   since its bytes are bounded too.
     func read(_ selection: ChannelSelection, after: EventID, through: EventID, limit: Int) async throws -> LogPage
 
-    /// A window of one channel for people and programs that look back, and the channel's positions.
+    /// A window of channels for people and programs that look back, and their positions. Gaps are told as by `read`.
     func history(_ query: HistoryQuery) async throws -> HistoryPage
 
     /// The channels that are recorded and what the log holds of each. Counting takes long in a large log, so what was

@@ -1,18 +1,23 @@
-/// Which part of a channel's history is asked for.
+/// Which part of the history of channels is asked for.
 package struct HistoryQuery: Sendable, Equatable {
-    package var channel: ChannelName
+    package var selection: ChannelSelection
     /// Only ids greater than this; the page then begins there and goes forward.
     package var after: EventID?
     /// Only ids smaller than this; without `after` the page ends just below it.
     package var before: EventID?
-    /// Entries at the most, 0 for the positions alone.
+    /// Entries at the most, what was evicted of several channels aside; 0 for the positions alone.
     package var limit: Int
 
     package static let limits = 0...1000
     package static let defaultLimit = 100
 
-    package init(channel: ChannelName, after: EventID? = nil, before: EventID? = nil, limit: Int = Self.defaultLimit) {
-        self.channel = channel
+    package init(
+        _ selection: ChannelSelection,
+        after: EventID? = nil,
+        before: EventID? = nil,
+        limit: Int = Self.defaultLimit
+    ) {
+        self.selection = selection
         self.after = after
         self.before = before
         self.limit = limit
@@ -36,7 +41,8 @@ package struct HistoryPage: Sendable {
     }
 }
 
-/// Where a channel stands in the log.
+/// Where a channel stands in the log; of several channels, where they stand together: the oldest, the newest, and the
+/// highest floor of all, and since when all of them are recorded.
 package struct ChannelPositions: Sendable, Equatable {
     /// The oldest and newest retained event; nil when none is retained.
     package var oldest: EventID?

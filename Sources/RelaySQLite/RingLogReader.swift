@@ -84,14 +84,28 @@ final class RingLogReader {
     }
 
     private func page(of rows: [ChannelRow], after: EventID, through: EventID, limit: Int) throws -> LogPage {
-        let gaps = rows.compactMap { row -> LogEntry? in
-            if after >= row.evictedThrough { return nil }
-            let before = min(row.evictedThrough, through).next
-            return .gap(Gap(id: after, channel: row.name, after: after, before: before, reason: .evicted))
-        }
         let window = Window(after: after, before: through.next, limit: max(1, limit))
         let rest = try self.entries(of: rows, only: nil, window, cursor: after, maximumBytes: Self.pageBytes)
+        let gaps = self.evictedGaps(of: rows, after: after, through: through, next: rest.entries.first?.id)
         return LogPage(entries: gaps + rest.entries, next: rest.end ?? through, atEnd: rest.end == nil)
+    }
+
+    /// What was evicted of several channels. All of these gaps stand at the cursor but the last, which stands behind it as
+    /// far as nothing else comes before: whoever has got it has got them all.
+    /// - Parameter next: what comes behind them.
+    private func evictedGaps(
+        of rows: [ChannelRow],
+        after: EventID,
+        through: EventID,
+        next: EventID?
+    ) -> [LogEntry] {
+        let evicted = rows.filter { after < $0.evictedThrough }.sorted { $0.evictedThrough < $1.evictedThrough }
+        return evicted.enumerated().map { index, row in
+            let end = min(row.evictedThrough, through)
+            let place = next.map { min(end, EventID($0.rawValue - 1)) } ?? end
+            let id = index == evicted.count - 1 ? max(after, place) : after
+            return .gap(Gap(id: id, channel: row.name, after: after, before: end.next, reason: .evicted))
+        }
     }
 
     /// The number is known only to a cursor that had seen nothing of the channel, and only if nothing else is missing
@@ -117,44 +131,52 @@ final class RingLogReader {
 
     func history(_ query: HistoryQuery) throws -> HistoryPage {
         try self.connection.transaction("BEGIN") {
-            guard let row = try self.rows(of: ChannelSelection(query.channel)).first else {
-                return HistoryPage(entries: [], hasMore: false, positions: .unknown)
-            }
-            let positions = ChannelPositions(
-                oldest: try self.position(self.oldest, of: row),
-                newest: try self.position(self.newest, of: row),
-                floor: row.evictedThrough,
-                recordedSince: row.isRecording ? row.since : nil
-            )
+            let channels = try self.rows(of: query.selection)
+            if channels.isEmpty { return HistoryPage(entries: [], hasMore: false, positions: .unknown) }
+            let positions = try self.positions(of: channels, all: query.selection)
             var window = Window(
                 after: query.after ?? .zero,
                 before: query.before ?? EventID.limit,
                 limit: query.limit + 1
             )
             var opening: [LogEntry] = []
-            if let after = query.after {
-                let evictedThrough = min(row.evictedThrough, EventID(window.before.rawValue - 1))
-                if after < evictedThrough {
-                    opening = [.gap(try self.evictedGap(of: row, after: after, through: evictedThrough))]
-                    window.after = evictedThrough
-                }
+            let end = EventID(window.before.rawValue - 1)
+            let isOnly = query.selection.only != nil
+            if isOnly, let after = query.after, after < min(channels[0].evictedThrough, end) {
+                window.after = min(channels[0].evictedThrough, end)
+                opening = [.gap(try self.evictedGap(of: channels[0], after: after, through: window.after))]
             }
             let rows = try self.entries(
-                of: [row],
-                only: query.channel,
+                of: channels,
+                only: query.selection.only,
                 window,
                 ascending: query.isForward,
                 cursor: query.after ?? .zero,
                 maximumBytes: .max
             )
+            if !isOnly, let after = query.after, query.limit > 0 {
+                let next = rows.entries.first?.id
+                opening = self.evictedGaps(of: channels, after: after, through: end, next: next)
+            }
             let found = opening + rows.entries
-            let page = found.prefix(query.limit)
+            let limit = isOnly ? query.limit : query.limit + opening.count
+            let page = found.prefix(limit)
             return HistoryPage(
                 entries: query.isForward ? Array(page) : page.reversed(),
-                hasMore: found.count > query.limit || rows.end != nil,
+                hasMore: found.count > limit || rows.end != nil,
                 positions: positions
             )
         }
+    }
+
+    private func positions(of rows: [ChannelRow], all selection: ChannelSelection) throws -> ChannelPositions {
+        let isRecording = rows.count >= selection.names.count && rows.allSatisfy(\.isRecording)
+        return ChannelPositions(
+            oldest: try rows.compactMap { try self.position(self.oldest, of: $0) }.min(),
+            newest: try rows.compactMap { try self.position(self.newest, of: $0) }.max(),
+            floor: rows.map(\.evictedThrough).max() ?? .zero,
+            recordedSince: isRecording ? rows.map(\.since).max() : nil
+        )
     }
 
     private func position(_ statement: SQLiteStatement, of row: ChannelRow) throws -> EventID? {

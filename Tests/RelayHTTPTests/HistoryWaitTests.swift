@@ -6,7 +6,7 @@ import Testing
 struct HistoryWaitTests {
     private func wait(_ query: String, after: EventID? = 1, before: EventID? = nil) throws -> HistoryWait? {
         let target = try RequestTarget(uri: "/history/a?\(query)")
-        return try HistoryWait(target, HistoryQuery(channel: "a", after: after, before: before))
+        return try HistoryWait(target, HistoryQuery(ChannelSelection("a"), after: after, before: before))
     }
 
     @Test func `it is given in seconds`() throws {

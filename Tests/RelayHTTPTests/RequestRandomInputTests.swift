@@ -41,7 +41,7 @@ struct RequestRandomInputTests {
             for segment in target.segments {
                 guard let channel = try? ChannelName(segment) else { continue }
                 #expect((1...63).contains(channel.text.utf8.count) && !channel.text.utf8.contains(0), "\(uri)")
-                guard let query = try? HistoryQuery(target, channel: channel) else { continue }
+                guard let query = try? HistoryQuery(target, of: ChannelSelection(channel)) else { continue }
                 #expect(HistoryQuery.limits.contains(query.limit), "\(uri)")
                 #expect([query.after, query.before].allSatisfy { (0..<(1 << 53)).contains($0?.rawValue ?? 0) })
             }

@@ -12,7 +12,7 @@ struct RingLogCensusTests {
         let census = try await test.log.census()
         #expect(try await Set(census.channels.keys) == Set(test.log.recordedChannels()))
         for (channel, figures) in census.channels {
-            let page = try await test.log.history(HistoryQuery(channel: channel, limit: 1000))
+            let page = try await test.log.history(HistoryQuery(ChannelSelection(channel), limit: 1000))
             let events = page.entries.compactMap(\.event)
             #expect(figures.events == events.count && figures.positions == page.positions)
             #expect(figures.bytes == events.reduce(0) { $0 + Int64($1.payload.bytes.count) })

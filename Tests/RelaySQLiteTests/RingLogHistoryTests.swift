@@ -18,7 +18,7 @@ struct RingLogHistoryTests {
             try await test.append(writes)
             let ids = [.zero, test.log.identity.beginsAfter, .limit] + test.entries.map(\.id)
             let query = HistoryQuery(
-                channel: RandomAppends.channels.randomElement(using: &random) ?? "a",
+                ChannelSelection(RandomAppends.channels.randomElement(using: &random) ?? "a"),
                 after: Bool.random(using: &random) ? ids.randomElement(using: &random) : nil,
                 before: Bool.random(using: &random) ? ids.randomElement(using: &random) : nil,
                 limit: Int.random(in: 0...12, using: &random)

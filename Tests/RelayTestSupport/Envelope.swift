@@ -46,7 +46,8 @@ package struct ChannelsAnswer: Decodable, Sendable {
 
 /// The answer of `/history`.
 package struct HistoryAnswer: Decodable, Sendable {
-    package let channel: String
+    package let channel: String?
+    package let channels: [String]?
     package let events: [Envelope]
     package let oldest: Int64?
     package let newest: Int64?

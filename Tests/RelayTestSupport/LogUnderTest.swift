@@ -111,8 +111,8 @@ package final class LogUnderTest {
         }
     }
 
-    /// All that a cursor is told of several channels, page by page. A gap at the cursor of each page is told where it is
-    /// new: one that a page before told from further back on says the same.
+    /// All that a cursor is told of several channels, page by page. What was evicted is told again within its range, and
+    /// left out here.
     package func replay(
         _ selection: ChannelSelection,
         after cursor: EventID = .zero,
@@ -123,11 +123,15 @@ package final class LogUnderTest {
         var cursor = cursor
         while true {
             let page = try await self.log.read(selection, after: cursor, through: self.last, limit: limit)
-            let rest = page.entries.drop { $0.id == cursor }
+            let evicted = page.entries.prefix { $0.gap?.reason == .evicted }
+            let rest = page.entries.dropFirst(evicted.count)
             #expect(rest.count <= limit, sourceLocation: sourceLocation)
             #expect(rest.allSatisfy { cursor < $0.id && $0.id <= page.next }, sourceLocation: sourceLocation)
-            for case .gap(let gap) in page.entries.prefix(while: { $0.id == cursor }) {
-                #expect(gap.after == cursor && gap.reason == .evicted, sourceLocation: sourceLocation)
+            #expect(evicted.dropLast().allSatisfy { $0.id == cursor }, sourceLocation: sourceLocation)
+            let end = rest.first?.id ?? page.next.next
+            #expect(evicted.allSatisfy { cursor <= $0.id && $0.id < end }, sourceLocation: sourceLocation)
+            for case .gap(let gap) in evicted {
+                #expect(gap.after == cursor, sourceLocation: sourceLocation)
                 let isTold = told.contains { $0.gap?.channel == gap.channel && $0.gap?.before == gap.before }
                 if !isTold { told.append(.gap(gap)) }
             }
@@ -151,6 +155,6 @@ package final class LogUnderTest {
         before: EventID? = nil,
         limit: Int = HistoryQuery.defaultLimit
     ) async throws -> HistoryPage {
-        try await self.log.history(HistoryQuery(channel: channel, after: after, before: before, limit: limit))
+        try await self.log.history(HistoryQuery(ChannelSelection(channel), after: after, before: before, limit: limit))
     }
 }

@@ -124,7 +124,7 @@ package final class MemoryEventLog: EventLog {
 
     package func history(_ query: HistoryQuery) async throws -> HistoryPage {
         self.state.withLock { state in
-            let channel = query.channel
+            guard let channel = query.selection.only else { preconditionFailure("history of several channels") }
             let (after, before) = (query.after ?? .zero, query.before ?? EventID.limit)
             let entries = state.told(of: channel, after: after, before: before)
             return HistoryPage(

@@ -59,11 +59,11 @@ struct ChannelAccess: Sendable {
         bearer == nil ? Problem.tokenNeeded(for: channel, token) : Problem.tokenNotForChannel(channel)
     }
 
-    /// What patterns may find: what `Channels` allows, and of that what the bearer may read.
-    func within(_ bearer: Bearer?) -> [[ChannelGlob]] {
+    /// With its patterns bound to what they may find: what `Channels` allows, and of that what the bearer may read.
+    func bound(_ selection: ChannelSelection, to bearer: Bearer?) -> ChannelSelection {
         let allowed = self.options.channelPatterns.map { ChannelGlob($0) }
-        guard let tokens else { return [allowed] }
-        return [allowed, tokens.anonymousChannels + (bearer?.channels ?? [])]
+        let readable = self.tokens.map { [$0.anonymousChannels + (bearer?.channels ?? [])] } ?? []
+        return ChannelSelection(selection.names, patterns: selection.patterns, within: [allowed] + readable)
     }
 
     /// Who looks at a page on which channels are listed. It is shown to all, each sees what it may read.

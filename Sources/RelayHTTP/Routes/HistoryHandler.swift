@@ -2,23 +2,23 @@ import NIOCore
 import NIOHTTP1
 import RelayCore
 
-/// `GET /history/{channel}`: one channel's events as JSON, paged, or as lines.
+/// `GET /history/{channel}` and `GET /history?channel=…`: events as JSON, paged, or as lines.
 struct HistoryHandler {
     let router: Router
 
     func response(
         _ request: HTTPRequestHead,
         _ target: RequestTarget,
-        channel: String,
+        _ selection: ChannelSelection,
         from caller: Caller,
         at now: ContinuousClock.Instant
     ) async throws -> HTTPResponse {
-        let channel = try self.router.channel(channel)
-        let query = try HistoryQuery(target, channel: channel)
+        var query = try HistoryQuery(target, of: selection)
         let wait = try HistoryWait(target, query)
         let access = self.router.access
         let token = try access.token(of: request, target, from: caller)
-        let bearer = try access.reader(of: ChannelSelection(channel), presenting: token)
+        let bearer = try access.reader(of: selection, presenting: token)
+        query.selection = access.bound(selection, to: bearer)
         // Read before the page: whoever subscribes with it afterwards misses nothing that the page doesn't have. What
         // is set aside is not on the page.
         var head = self.router.relay.status.writtenThrough
@@ -32,7 +32,8 @@ struct HistoryHandler {
         }
         let page = if let waited { waited } else { try await self.router.log.history(query) }
         var body = ByteBuffer()
-        body.writeHistory(page, query, head: head, isRecorded: self.router.relay.isRecorded(channel))
+        let isRecorded = selection.names.allSatisfy { self.router.relay.isRecorded($0) }
+        body.writeHistory(page, query, head: head, isRecorded: isRecorded)
         var response = HTTPResponse(status: .ok, contentType: "application/json", body: body)
         for link in self.links(page, query) { response.headers.add(name: "Link", value: link) }
         return response
@@ -44,14 +45,34 @@ struct HistoryHandler {
     private func links(_ page: HistoryPage, _ query: HistoryQuery) -> [String] {
         guard let first = page.entries.first?.id, let last = page.entries.last?.id else { return [] }
         var links: [String] = []
+        // The path, and so a single channel, stays as it is.
+        let texts = query.selection.only == nil ? query.selection.texts : []
+        let channels = texts.map { "channel=\(Self.percentEncoded($0))&" }.joined()
         if query.isForward ? page.hasMore : query.before != nil {
             let end = query.isForward ? query.before.map { "&before=\($0)" } ?? "" : ""
-            links.append("<?after=\(last)\(end)&limit=\(query.limit)>; rel=\"next\"")
+            links.append("<?\(channels)after=\(last)\(end)&limit=\(query.limit)>; rel=\"next\"")
         }
         if query.isForward || page.hasMore {
-            links.append("<?before=\(first)&limit=\(query.limit)>; rel=\"prev\"")
+            links.append("<?\(channels)before=\(first)&limit=\(query.limit)>; rel=\"prev\"")
         }
         return links
+    }
+
+    /// RFC 3986, section 2.3: all but the unreserved characters.
+    private static func percentEncoded(_ text: String) -> String {
+        var encoded = ""
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                encoded.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                encoded += byte < 16 ? "%0" : "%"
+                encoded += String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return encoded
     }
 
     // MARK: - Lines
@@ -64,16 +85,19 @@ struct HistoryHandler {
         var response = HTTPResponse(status: .ok, contentType: "application/x-ndjson")
         response.body = .stream { write in
             var cursor = query.after ?? .zero
+            // What was evicted of several channels comes with each page within its range, and is said once.
+            var evicted: Set<Evicted> = []
             while cursor < through {
                 let page = try await log.read(
-                    query.channel,
+                    query.selection,
                     after: cursor,
                     through: through,
                     limit: ReplayPages.pageLimit
                 )
                 var piece = ByteBuffer()
                 for entry in page.entries {
-                    piece.writeJSON(WireMessage(entry, channel: query.channel))
+                    if let gap = Evicted(entry), !evicted.insert(gap).inserted { continue }
+                    piece.writeJSON(WireMessage(entry, channel: query.selection.only))
                     piece.writeStaticString("\n")
                 }
                 if piece.readableBytes > 0 { try await write(piece) }
@@ -85,10 +109,21 @@ struct HistoryHandler {
     }
 }
 
+private struct Evicted: Hashable {
+    let channel: ChannelName?
+    let before: EventID
+
+    init?(_ entry: LogEntry) {
+        guard case .gap(let gap) = entry, gap.reason == .evicted else { return nil }
+        self.channel = gap.channel
+        self.before = gap.before
+    }
+}
+
 extension HistoryQuery {
-    init(_ target: RequestTarget, channel: ChannelName) throws(BadParameter) {
+    init(_ target: RequestTarget, of selection: ChannelSelection) throws(BadParameter) {
         self.init(
-            channel: channel,
+            selection,
             after: try Self.id("after", target),
             before: try Self.id("before", target),
             limit: try Self.limit(target)
@@ -120,12 +155,17 @@ extension ByteBuffer {
         head: EventID,
         isRecorded: Bool
     ) {
-        self.writeStaticString(#"{"channel":"#)
-        self.writeJSONString(query.channel.text)
+        if let only = query.selection.only {
+            self.writeStaticString(#"{"channel":"#)
+            self.writeJSONString(only.text)
+        } else {
+            self.writeStaticString(#"{"channels":"#)
+            self.writeJSONStrings(query.selection.texts)
+        }
         self.writeStaticString(#","events":["#)
         for (index, entry) in page.entries.enumerated() {
             if index > 0 { self.writeStaticString(",") }
-            self.writeJSON(WireMessage(entry, channel: query.channel))
+            self.writeJSON(WireMessage(entry, channel: query.selection.only))
         }
         self.writeStaticString(#"],"oldest":"#)
         self.writeJSON(number: page.positions.oldest?.rawValue)

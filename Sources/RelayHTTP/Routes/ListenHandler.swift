@@ -20,12 +20,8 @@ struct ListenHandler {
         let access = self.router.access
         let token = try access.token(of: request, target, from: caller)
         let admit = { @Sendable (bearer: Bearer?) in
-            let bounded = ChannelSelection(
-                selection.names,
-                patterns: selection.patterns,
-                within: access.within(bearer)
-            )
-            return try self.admit(to: bounded, wish, bearer, from: caller.address, at: now, head: head)
+            let selection = access.bound(selection, to: bearer)
+            return try self.admit(to: selection, wish, bearer, from: caller.address, at: now, head: head)
         }
         switch token {
         case .absent, .foreignCookie:

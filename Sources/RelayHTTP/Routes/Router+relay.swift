@@ -194,9 +194,8 @@ final class Router: Sendable {
             let history = HistoryHandler(router: self)
             if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
             try self.rates.historyRequested(from: caller.address, at: now)
-            return .work {
-                .response(try await history.response(request, target, channel: path[1], from: caller, at: now))
-            }
+            let channels = try path.count > 1 ? self.selection(path[1]) : self.selection(target)
+            return .work { .response(try await history.response(request, target, channels, from: caller, at: now)) }
         case .channels:
             if let preflight = try self.allow(request) { return .answer(.response(preflight)) }
             try self.rates.historyRequested(from: caller.address, at: now)
@@ -215,7 +214,7 @@ final class Router: Sendable {
         case ("metrics", 1): .metrics
         case ("channels", 1): .channels
         case ("listen", 1...2): .listen
-        case ("history", 2): .history
+        case ("history", 1...2): .history
         case (let name, 1) where self.viewer.has(name): .viewer
         default: .none
         }

@@ -3,8 +3,10 @@ import Synchronization
 
 /// The requests that wait, by channel. There are no more of them than HTTP connections, nor than clients.
 package final class ChannelWaiters: Sendable {
-    private struct Waiting {
+    fileprivate struct Waiting {
         var waiters: [ChannelName: [ObjectIdentifier: Waiter]] = [:]
+        /// Those with patterns.
+        var seeking: [ObjectIdentifier: (waiter: Waiter, selection: ChannelSelection)] = [:]
         var hasEnded = false
     }
 
@@ -12,21 +14,26 @@ package final class ChannelWaiters: Sendable {
 
     package init() {}
 
-    /// One more for the channel, to be removed once.
-    package func add(to channel: ChannelName) -> Waiter {
+    /// One more for these channels, to be removed once.
+    package func add(to selection: ChannelSelection) -> Waiter {
         let waiter = Waiter()
         let hasEnded = self.waiting.withLock { waiting in
-            if !waiting.hasEnded { waiting.waiters[channel, default: [:]][ObjectIdentifier(waiter)] = waiter }
-            return waiting.hasEnded
+            if waiting.hasEnded { return true }
+            for channel in selection.names { waiting.waiters[channel, default: [:]][ObjectIdentifier(waiter)] = waiter }
+            if !selection.patterns.isEmpty { waiting.seeking[ObjectIdentifier(waiter)] = (waiter, selection) }
+            return false
         }
         if hasEnded { waiter.end() }
         return waiter
     }
 
-    package func remove(_ waiter: Waiter, from channel: ChannelName) {
+    package func remove(_ waiter: Waiter, from selection: ChannelSelection) {
         self.waiting.withLock { waiting in
-            waiting.waiters[channel]?[ObjectIdentifier(waiter)] = nil
-            if waiting.waiters[channel]?.isEmpty == true { waiting.waiters[channel] = nil }
+            for channel in selection.names {
+                waiting.waiters[channel]?[ObjectIdentifier(waiter)] = nil
+                if waiting.waiters[channel]?.isEmpty == true { waiting.waiters[channel] = nil }
+            }
+            waiting.seeking[ObjectIdentifier(waiter)] = nil
         }
     }
 
@@ -34,9 +41,11 @@ package final class ChannelWaiters: Sendable {
     /// - Parameter channels: nil for all.
     package func signal(_ channels: [ChannelName]?) {
         let due = self.waiting.withLock { waiting -> [Waiter] in
-            if waiting.waiters.isEmpty { return [] }
-            let channels = channels ?? Array(waiting.waiters.keys)
+            if waiting.waiters.isEmpty && waiting.seeking.isEmpty { return [] }
+            guard let channels else { return waiting.all }
+            let seeking = waiting.seeking.values.filter { seeking in channels.contains { seeking.selection.finds($0) } }
             return channels.flatMap { channel in waiting.waiters[channel].map { Array($0.values) } ?? [] }
+                + seeking.map(\.waiter)
         }
         for waiter in due { waiter.signal() }
     }
@@ -45,10 +54,19 @@ package final class ChannelWaiters: Sendable {
     package func end() {
         let all = self.waiting.withLock { waiting in
             waiting.hasEnded = true
-            return waiting.waiters.values.flatMap(\.values)
+            return waiting.all
         }
         for waiter in all { waiter.end() }
     }
 
-    package var count: Int { self.waiting.withLock { $0.waiters.values.reduce(0) { $0 + $1.count } } }
+    package var count: Int { self.waiting.withLock { $0.all.count } }
+}
+
+extension ChannelWaiters.Waiting {
+    /// Each once.
+    fileprivate var all: [Waiter] {
+        var all = self.seeking.mapValues(\.waiter)
+        for waiters in self.waiters.values { all.merge(waiters) { first, _ in first } }
+        return Array(all.values)
+    }
 }

@@ -38,7 +38,7 @@ package struct HistoryWait: Equatable {
 
 extension HistoryHandler {
     /// Waits until something lies beyond the query's cursor, and reads it. While it waits it is a client and a subscriber:
-    /// it takes a seat, and its channel is recorded.
+    /// it takes a seat, and its channels are recorded.
     /// - Returns: the page, empty if nothing came, and the head of the log before it was read.
     func page(
         _ query: HistoryQuery,
@@ -47,19 +47,19 @@ extension HistoryHandler {
         from address: ClientAddress,
         at now: ContinuousClock.Instant
     ) async throws -> (page: HistoryPage, head: EventID) {
-        let (router, channel) = (self.router, query.channel)
+        let (router, channels) = (self.router, query.selection.names)
         let patience = wait.patience(
             keepAlive: router.options.timeouts.keepAlive,
             token: router.access.timeLeft(of: bearer)
         )
-        try router.countNewChannel(channel, from: address, at: now)
+        for channel in channels { try router.countNewChannel(channel, from: address, at: now) }
         let seat = try router.clients.take(for: address, subject: bearer?.subject)
         defer { router.clients.leave(seat) }
-        let last = try await router.relay.admit(channel)
-        defer { router.relay.subscriberLeft(channel) }
+        let last = try await router.relay.admit(channels)
+        defer { for channel in channels { router.relay.subscriberLeft(channel) } }
         // Before the log is read, so that nothing is missed in between.
-        let waiter = router.waiters.add(to: channel)
-        defer { router.waiters.remove(waiter, from: channel) }
+        let waiter = router.waiters.add(to: query.selection)
+        defer { router.waiters.remove(waiter, from: query.selection) }
         // A cursor that this log has not given yet: the answer's head says so.
         if let after = query.after, after > last { waiter.end() }
         router.observer.observe(.waitBegan)

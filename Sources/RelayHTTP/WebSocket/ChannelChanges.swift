@@ -58,11 +58,8 @@ package final class ChannelChanges {
             let wanted = try self.router.selection(texts)
             let had = subscriber.selection
             let added = wanted.names.filter { !had.names.contains($0) }
-            let selection = ChannelSelection(
-                had.names + added,
-                patterns: had.patterns + wanted.patterns,
-                within: self.router.access.within(self.bearer)
-            )
+            let together = ChannelSelection(had.names + added, patterns: had.patterns + wanted.patterns)
+            let selection = self.router.access.bound(together, to: self.bearer)
             try self.check(added, selection)
             if self.router.relay.admitAtOnce(added, head: self.hub.head) {
                 return self.take(selection, texts, subscriber)

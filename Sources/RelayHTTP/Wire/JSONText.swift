@@ -194,6 +194,11 @@ extension ByteBuffer {
         self.writeJSON(maximumBytes: JSONWriter.maximumBytes(ofString: text.utf8.count)) { $0.writeString(text) }
     }
 
+    /// Writes an array of strings.
+    package mutating func writeJSONStrings(_ texts: [String]) {
+        self.writeJSON(maximumBytes: JSONWriter.maximumBytes(ofStrings: texts)) { $0.writeStrings(texts) }
+    }
+
     /// Writes an integer in decimal.
     package mutating func writeJSONNumber(_ number: Int64) {
         self.writeJSON(maximumBytes: JSONWriter.maximumBytesOfNumber) { $0.write(number) }
