@@ -2,20 +2,21 @@
 ///
 /// A channel that is recorded later belongs to it from its first event on, if a pattern matches it.
 package struct ChannelSelection: Hashable, Sendable {
-    /// What one connection may name, patterns included: each of them is looked up in each batch, and read side by side
-    /// with the others in a replay.
+    /// What one connection may name, patterns included: each is read side by side with the others in a replay.
     package static let maximumChannels = 100
+    /// Of these, patterns: each is compared with all channels of each batch.
+    package static let maximumPatterns = 10
 
-    /// Each once, by name.
+    /// Each once, by its bytes.
     package private(set) var names: [ChannelName]
-    /// Each once, by text.
+    /// Each once, by its bytes.
     package private(set) var patterns: [ChannelGlob]
     /// What patterns may find: one glob of each of these lists has to match, too.
     private var within: [[ChannelGlob]]
 
     package init(_ names: some Sequence<ChannelName>, patterns: [ChannelGlob] = [], within: [[ChannelGlob]] = []) {
-        self.names = Set(names).sorted { $0.text < $1.text }
-        self.patterns = Set(patterns).sorted { $0.pattern < $1.pattern }
+        self.names = Set(names).sorted { $0.text.utf8.lexicographicallyPrecedes($1.text.utf8) }
+        self.patterns = Set(patterns).sorted { $0.pattern.utf8.lexicographicallyPrecedes($1.pattern.utf8) }
         self.within = patterns.isEmpty ? [] : within
     }
 
@@ -32,8 +33,10 @@ package struct ChannelSelection: Hashable, Sendable {
 
     package var isEmpty: Bool { self.names.isEmpty && self.patterns.isEmpty }
 
-    /// Names and patterns.
-    package var count: Int { self.names.count + self.patterns.count }
+    /// Whether a connection may have so much.
+    package var isWithinLimits: Bool {
+        self.names.count + self.patterns.count <= Self.maximumChannels && self.patterns.count <= Self.maximumPatterns
+    }
 
     /// Names and patterns as they are written.
     package var texts: [String] { self.names.map(\.text) + self.patterns.map(\.pattern) }
@@ -48,12 +51,9 @@ package struct ChannelSelection: Hashable, Sendable {
             && self.within.allSatisfy { globs in globs.contains { $0.matches(channel) } }
     }
 
-    package mutating func remove(_ name: ChannelName) {
-        self.names.removeAll { $0 == name }
-    }
-
-    package mutating func remove(_ pattern: ChannelGlob) {
-        self.patterns.removeAll { $0 == pattern }
+    package mutating func remove(_ names: Set<ChannelName>, _ patterns: Set<ChannelGlob>) {
+        self.names.removeAll { names.contains($0) }
+        self.patterns.removeAll { patterns.contains($0) }
         if self.patterns.isEmpty { self.within = [] }
     }
 }

@@ -23,6 +23,10 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
         let batch: Batch
         /// Whom it concerns; nil for all.
         let channels: [ChannelName]?
+
+        func concerns(_ selection: ChannelSelection) -> Bool {
+            self.channels?.contains { selection.finds($0) } ?? true
+        }
     }
 
     /// The newest id fanned out on this loop. Who has seen it and is added now misses nothing.
@@ -122,7 +126,11 @@ package struct HubStateMachine<Batch: Sendable>: Sendable {
         }
         for channel in selection.names { take(channel) }
         if !selection.patterns.isEmpty {
-            for case let channel? in self.numbers.keys where selection.finds(channel) { take(channel) }
+            // One batch after the other, as far as that: over a whole catch-up, each once.
+            let start = self.leftCount + self.tail.place { $0.last > cursor }
+            let end = number ?? self.leftCount + self.tail.count
+            let found = (start..<end).first { self.tail[$0 - self.leftCount].concerns(selection) }
+            number = found ?? number
         }
         guard let number else { return nil }
         let item = self.tail[number - self.leftCount]

@@ -99,7 +99,8 @@ final class RingLogReader {
         through: EventID,
         next: EventID?
     ) -> [LogEntry] {
-        let evicted = rows.filter { after < $0.evictedThrough }.sorted { $0.evictedThrough < $1.evictedThrough }
+        let evicted = rows.filter { after < min($0.evictedThrough, through) }
+            .sorted { $0.evictedThrough < $1.evictedThrough }
         return evicted.enumerated().map { index, row in
             let end = min(row.evictedThrough, through)
             let place = next.map { min(end, EventID($0.rawValue - 1)) } ?? end
@@ -170,12 +171,13 @@ final class RingLogReader {
     }
 
     private func positions(of rows: [ChannelRow], all selection: ChannelSelection) throws -> ChannelPositions {
-        let isRecording = rows.count >= selection.names.count && rows.allSatisfy(\.isRecording)
+        let named = rows.filter { selection.names.contains($0.name) }
+        let isRecording = named.count == selection.names.count && named.allSatisfy(\.isRecording)
         return ChannelPositions(
             oldest: try rows.compactMap { try self.position(self.oldest, of: $0) }.min(),
             newest: try rows.compactMap { try self.position(self.newest, of: $0) }.max(),
             floor: rows.map(\.evictedThrough).max() ?? .zero,
-            recordedSince: isRecording ? rows.map(\.since).max() : nil
+            recordedSince: isRecording ? named.map(\.since).max() : nil
         )
     }
 

@@ -7,7 +7,7 @@ struct ChannelSelectionTests {
     func `names and patterns count once, in whatever order they came`() {
         let selection = ChannelSelection(["b", "a", "b"], patterns: [ChannelGlob("x*"), ChannelGlob("x*")])
         #expect(selection == ChannelSelection(["a", "b"], patterns: [ChannelGlob("x*")]))
-        #expect(selection.count == 3 && selection.description == "a, b, x*")
+        #expect(selection.isWithinLimits && selection.description == "a, b, x*")
     }
 
     @Test
@@ -30,8 +30,14 @@ struct ChannelSelectionTests {
         #expect(ChannelSelection(["a"], patterns: [ChannelGlob("a")]).only == nil)
         // The same, however it came about: who wants the same shares the same frames.
         var selection = ChannelSelection(["a", "b"], patterns: [ChannelGlob("c*")], within: [[ChannelGlob("*")]])
-        selection.remove("b" as ChannelName)
-        selection.remove(ChannelGlob("c*"))
+        selection.remove(["b"], [ChannelGlob("c*")])
         #expect(selection == ChannelSelection("a"))
+    }
+
+    @Test
+    func `patterns that only look alike are different ones`() {
+        let (composed, decomposed) = (ChannelGlob("caf\u{E9}*"), ChannelGlob("cafe\u{301}*"))
+        #expect(composed != decomposed && composed == ChannelGlob("caf\u{E9}*"))
+        #expect(ChannelSelection([], patterns: [composed]) != ChannelSelection([], patterns: [decomposed]))
     }
 }

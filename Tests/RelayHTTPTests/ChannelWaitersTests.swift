@@ -1,3 +1,4 @@
+import RelayCore
 import RelayHTTP
 import RelayTestSupport
 import Testing

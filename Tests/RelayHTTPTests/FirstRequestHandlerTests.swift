@@ -57,12 +57,34 @@ struct FirstRequestHandlerTests {
     }
 
     @Test
-    func `what comes in pieces before its turn is taken as one`() async throws {
+    func `what comes behind a handshake before its turn does not wait any longer`() async throws {
         let connection = try await TestConnection.Made(Self.upgrade)
-        try await connection.channel.writeInbound(ByteBuffer(bytes: Self.handshake.utf8.prefix(20)))
-        try await connection.send(ByteBuffer(bytes: Self.handshake.utf8.dropFirst(20)))
+        try await connection.channel.writeInbound(ByteBuffer(string: Self.handshake))
+        #expect(connection.events.isEmpty)
+        try await connection.channel.writeInbound(WebSocketTestClient.frame(0x9, []))
         #expect(try await connection.sent().hasPrefix("HTTP/1.1 101 Switching Protocols\r\n"))
         #expect(connection.events == ["respond", "subscriber", "answered 101", "over"])
+    }
+
+    @Test
+    func `a request that is no handshake is answered at once, also for who ends its half behind it`() async throws {
+        let connection = try await TestConnection.Made(.answer(.response(HTTPResponse(status: .noContent))))
+        try await connection.channel.writeInbound(ByteBuffer(string: "GET /ready HTTP/1.1\r\nHost: x\r\n\r\n"))
+        // Without a turn.
+        #expect(connection.events.prefix(2) == ["HTTP", "respond"])
+    }
+
+    @Test
+    func `nothing is begun for who is gone before the turn`() async throws {
+        let connection = try await TestConnection.Made(Self.upgrade)
+        let channel = connection.channel
+        // Both before anything else happens on the loop, as the bytes and the end are read together.
+        try await channel.testingEventLoop.executeInContext {
+            channel.pipeline.syncOperations.fireChannelRead(NIOAny(ByteBuffer(string: Self.handshake)))
+            channel.pipeline.syncOperations.fireChannelInactive()
+        }
+        await channel.testingEventLoop.run()
+        #expect(connection.events.isEmpty)
     }
 
     @Test

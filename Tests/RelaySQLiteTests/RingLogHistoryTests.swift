@@ -66,7 +66,7 @@ struct RingLogHistoryTests {
         let floor = page.positions.floor
         let (after, before) = (query.after ?? .zero, query.before ?? .limit)
         var whole = try await model.read(
-            query.channel,
+            query.selection,
             after: after,
             through: EventID(before.rawValue - 1),
             limit: .max
@@ -77,7 +77,7 @@ struct RingLogHistoryTests {
         if query.after != nil, after < evictedThrough {
             let gap = Gap(
                 id: evictedThrough,
-                channel: query.channel,
+                channel: query.selection.only,
                 after: after,
                 before: evictedThrough.next,
                 lost: page.entries.first?.gap?.lost,

@@ -119,6 +119,11 @@ package final class WebSocketTestClient: Sendable {
         try await self.channel.writeAndFlush(frame).get(within: .patience)
     }
 
+    /// Sends bytes without waiting: what the peer does not take stays here.
+    package func pile(_ bytes: ByteBuffer) {
+        self.channel.writeAndFlush(bytes, promise: nil)
+    }
+
     package static func frame(
         _ opcode: UInt8,
         _ payload: [UInt8],

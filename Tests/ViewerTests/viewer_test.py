@@ -145,8 +145,14 @@ class Relay:
             "ES_LOGPATH": str(self.folder / "relay.db"),
             **settings,
         }
+        self.environment = environment
         self.log = open(self.folder / "relay.log", "w+")
-        self.process = subprocess.Popen([RELAY], env=environment, cwd=self.folder, stdout=self.log, stderr=self.log)
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [RELAY], env=self.environment, cwd=self.folder, stdout=self.log, stderr=self.log
+        )
         try:
             eventually(self.is_ready, "the relay is healthy")
         except AssertionError as error:
@@ -171,13 +177,16 @@ class Relay:
         self.log.seek(0)
         return self.log.read()
 
-    def remove(self):
+    def stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(DEADLINE_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def remove(self):
+        self.stop()
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -605,6 +614,45 @@ class ViewerTest(unittest.TestCase):
         paths = sorted(urllib.parse.urlparse(url).path for url in loaded if url.startswith(relay.url))
         self.assertEqual(len(paths), len(loaded), loaded)
         self.assertEqual(paths, [f"/history/{self.channel}", "/viewer.css", "/viewer.js"])
+
+
+class EventStreamTest(unittest.TestCase):
+    """Server-sent events, read by the browser's own EventSource."""
+
+    def test_event_source_comes_back_by_itself_and_gets_what_it_missed_once(self):
+        own = Relay(postgres.url, ES_CHANNELS="stream,other")
+        self.addCleanup(own.remove)
+        chromium.get(own.url)
+        chromium.execute_script("""
+            window.seen = []
+            const source = new EventSource('/listen?channel=stream&channel=other&last-seen-id=0')
+            const note = (event) => window.seen.push({...JSON.parse(event.data), heard: [event.type, event.lastEventId]})
+            for (const type of ['message', 'gap', 'live']) source.addEventListener(type, note)
+        """)
+
+        def seen(kind):
+            return [message for message in chromium.execute_script("return window.seen") if message["type"] == kind]
+
+        def texts():
+            return [f"{event['channel']} {event['payload']}" for event in seen("event")]
+
+        eventually(lambda: seen("live"), "the stream is live")
+        postgres.notify("stream", "1", "2\nlines")
+        postgres.notify("other", "3")
+        eventually(lambda: len(texts()) == 3, "the first events")
+        own.stop()
+        postgres.notify("stream", "nobody listens")
+        own.start()
+        # Before the browser is back: what it has waited for is over sooner than its shortest delay.
+        postgres.notify("stream", "4")
+        eventually(lambda: len(seen("live")) == 2, "the browser has come back")
+        postgres.notify("other", "5")
+        eventually(lambda: len(texts()) == 5, "what came later")
+        self.assertEqual(texts(), ["stream 1", "stream 2\nlines", "other 3", "stream 4", "other 5"])
+        self.assertEqual([(gap["reason"], gap["channel"]) for gap in seen("gap")], [("restarted", None)])
+        for message in chromium.execute_script("return window.seen"):
+            heard = ["message" if message["type"] == "event" else message["type"], str(message["id"])]
+            self.assertEqual(message["heard"], heard)
 
 
 if __name__ == "__main__":

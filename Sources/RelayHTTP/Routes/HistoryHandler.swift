@@ -53,7 +53,9 @@ struct HistoryHandler {
             links.append("<?\(channels)after=\(last)\(end)&limit=\(query.limit)>; rel=\"next\"")
         }
         if query.isForward || page.hasMore {
-            links.append("<?\(channels)before=\(first)&limit=\(query.limit)>; rel=\"prev\"")
+            // A gap at the cursor is no entry behind it.
+            let end = first == query.after ? first.next : first
+            links.append("<?\(channels)before=\(end)&limit=\(query.limit)>; rel=\"prev\"")
         }
         return links
     }

@@ -89,7 +89,7 @@ struct ListenWish: Equatable {
             self.start = start
         } else if request.asksForEventStream {
             self.kind = isRaw ? .rawEventStream : .eventStream
-            self.start = try Self.start(comingBack: request, target) ?? start
+            self.start = try Self.start(comingBack: request) ?? start
         } else {
             throw Problem(
                 .upgradeRequired,
@@ -119,13 +119,14 @@ struct ListenWish: Equatable {
     }
 
     /// A browser that comes back to an event stream asks for the same URL as at first; where it is now it says in a header.
-    private static func start(comingBack request: HTTPRequestHead, _ target: RequestTarget) throws -> Start? {
+    private static func start(comingBack request: HTTPRequestHead) throws -> Start? {
         let ids = request.headers["Last-Event-ID"]
         if ids.isEmpty { return nil }
         guard ids.count == 1, let id = EventID(decimal: ids[0]) else {
             throw Problem(.badRequest, "the header Last-Event-ID has to be the id of the last event seen, or absent")
         }
-        return .after(id, logID: try target.value(of: "log"))
+        // The URL's `log` is of the time when it was made, and the id is newer.
+        return .after(id, logID: nil)
     }
 
     private static func isRaw(_ target: RequestTarget) throws(BadParameter) -> Bool {

@@ -276,20 +276,28 @@ final class Router: Sendable {
     /// Those that the parameter `channel` names, once or several times. One with a wildcard is a pattern.
     func selection(_ target: RequestTarget) throws -> ChannelSelection {
         let texts = target.values(of: "channel")
-        if texts.isEmpty || texts.count > ChannelSelection.maximumChannels {
-            let requirement = "has to be given once for each channel, 1 to \(ChannelSelection.maximumChannels) times"
-            throw BadParameter(name: "channel", requirement: requirement)
+        if texts.isEmpty {
+            throw BadParameter(name: "channel", requirement: "has to be given, once for each channel or pattern")
         }
         return try self.selection(texts)
     }
 
     func selection(_ texts: [String]) throws -> ChannelSelection {
-        let patterns = texts.filter { $0.contains("*") || $0.contains("?") }
-        if let long = patterns.first(where: { $0.utf8.count > ChannelName.maximumBytes }) {
-            throw Problem(.badRequest, "the pattern '\(long)' is longer than any channel's name")
+        if texts.count > ChannelSelection.maximumChannels { throw Problem.tooManyChannels }
+        var names: [ChannelName] = []
+        var patterns: [ChannelGlob] = []
+        for text in texts {
+            if !text.contains("*") && !text.contains("?") {
+                names.append(try self.channel(text))
+            } else if text.utf8.count <= ChannelName.maximumBytes {
+                patterns.append(ChannelGlob(text))
+            } else {
+                throw Problem(.badRequest, "the pattern '\(text)' is longer than any channel's name")
+            }
         }
-        let names = try texts.filter { !patterns.contains($0) }.map { try self.channel($0) }
-        return ChannelSelection(names, patterns: patterns.map { ChannelGlob($0) })
+        let selection = ChannelSelection(names, patterns: patterns)
+        if !selection.isWithinLimits { throw Problem.tooManyChannels }
+        return selection
     }
 
     /// Counts a request for a channel, if it is one that is not recorded.
@@ -305,6 +313,14 @@ final class Router: Sendable {
 }
 
 extension Problem {
+    static let tooManyChannels = Problem(
+        .badRequest,
+        """
+        a connection has \(ChannelSelection.maximumChannels) channels at the most, of these \
+        \(ChannelSelection.maximumPatterns) patterns: open another for the rest
+        """
+    )
+
     /// What is the caller's to mend; nil for anything else.
     fileprivate init?(refusing error: any Error) {
         switch error {

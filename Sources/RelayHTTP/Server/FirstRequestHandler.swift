@@ -81,29 +81,40 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let bytes = self.unwrapInboundIn(data)
-        if self.received == nil {
-            self.received = bytes
-            self.hub.newcomers.remove(self)
-            self.hub.awaitTurn(self)
-        } else {
-            // More than a handshake, or one in pieces: it does not wait for its turn while these pile up.
-            self.received?.writeImmutableBuffer(bytes)
-            self.takeTurn()
+        var bytes = self.unwrapInboundIn(data)
+        self.hub.newcomers.remove(self)
+        if var received = self.received.take() {
+            // More than a handshake: it does not wait for its turn while more piles up.
+            received.writeBuffer(&bytes)
+            return self.take(received, isReading: true, context)
         }
+        let request = bytes.withUnsafeReadableBytes { HandshakeRequest($0) }
+        if request?.head.headers.contains(name: "Upgrade") != true {
+            // No turn is worth waiting for: a client may have ended its half, and be gone by then.
+            return self.handOn(bytes, nil, isReading: true, context)
+        }
+        self.received = bytes
+        self.hub.awaitTurn(self)
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        // Nothing is begun for who is gone.
+        self.received = nil
+        context.fireChannelInactive()
     }
 
     @discardableResult
     package func takeTurn() -> Int {
         guard let context = self.context, let bytes = self.received.take() else { return 0 }
-        self.take(bytes, context)
+        self.take(bytes, isReading: false, context)
         return Self.turnCost
     }
 
-    private func take(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+    /// - Parameter isReading: the end of a read is still to be told.
+    private func take(_ bytes: ByteBuffer, isReading: Bool, _ context: ChannelHandlerContext) {
         let request = bytes.withUnsafeReadableBytes { HandshakeRequest($0) }
         guard let request, let headers = WebSocketHandshake.answer(to: request.head) else {
-            return self.handOn(bytes, nil, context)
+            return self.handOn(bytes, nil, isReading: isReading, context)
         }
         var exchange = HTTPExchange(of: request.head, start: .now())
         switch self.respond(request.head) {
@@ -112,14 +123,19 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
             exchange.status = Int(HTTPResponseStatus.switchingProtocols.code)
             var rest = bytes
             rest.moveReaderIndex(forwardBy: request.length)
-            self.becomeWebSocket(headers, subscription, exchange, rest, context)
+            self.becomeWebSocket(headers, subscription, exchange, rest, isReading: isReading, context)
         case let decision:
-            self.handOn(bytes, decision, context)
+            self.handOn(bytes, decision, isReading: isReading, context)
         }
     }
 
     /// - Parameter decision: on the request that the bytes begin with.
-    private func handOn(_ bytes: ByteBuffer, _ decision: HTTPDecision?, _ context: ChannelHandlerContext) {
+    private func handOn(
+        _ bytes: ByteBuffer,
+        _ decision: HTTPDecision?,
+        isReading: Bool,
+        _ context: ChannelHandlerContext
+    ) {
         do {
             try context.pipeline.syncOperations.addHandlers(self.makeHTTP(decision))
         } catch {
@@ -128,7 +144,7 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
         }
         self.isHandedOn = true
         context.fireChannelRead(self.wrapInboundOut(bytes))
-        context.fireChannelReadComplete()
+        if !isReading { context.fireChannelReadComplete() }
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
     }
 
@@ -137,6 +153,7 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
         _ subscription: Subscription,
         _ exchange: HTTPExchange,
         _ rest: ByteBuffer,
+        isReading: Bool,
         _ context: ChannelHandlerContext
     ) {
         let pipeline = context.pipeline.syncOperations
@@ -155,7 +172,7 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
         self.report(.answered(exchange))
         if rest.readableBytes > 0 {
             context.fireChannelRead(self.wrapInboundOut(rest))
-            context.fireChannelReadComplete()
+            if !isReading { context.fireChannelReadComplete() }
         }
         pipeline.removeHandler(context: context, promise: nil)
     }

@@ -33,6 +33,9 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     private var work: Task<Void, Never>?
     private var bodyBytes = 0
     private var isClosed = false
+    /// The connection is a subscriber's now, or about to be: what else came behind the request is not HTTP's any more.
+    private var isHandedOver = false
+    private var isToQuiesce = false
 
     /// The handlers before this one, which an upgrade removes.
     package struct HTTPHandlers {
@@ -94,6 +97,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if self.isHandedOver { return }
         switch self.unwrapInboundIn(data) {
         case .head(let head):
             self.bodyBytes = 0
@@ -153,6 +157,8 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
+        case is ChannelShouldQuiesceEvent where self.isHandedOver:
+            self.isToQuiesce = true
         case is IdleStateHandler.IdleStateEvent:
             context.close(promise: nil)
         case RequestDeadline.Refusal.decided(let problem):
@@ -167,6 +173,8 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     }
 
     package func handlerRemoved(context: ChannelHandlerContext) {
+        self.isClosed = true
+        self.work?.cancel()
         self.whenOver()
     }
 
@@ -304,6 +312,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
 
     /// Bytes that are no HTTP.
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if self.isHandedOver { return }
         guard let error = error as? HTTPParserError else {
             if let reason = TLSFailure.reason(of: error) { self.report(.handshakeFailed(reason: reason)) }
             return context.close(promise: nil)
@@ -374,6 +383,8 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         _ context: ChannelHandlerContext
     ) {
         let pipeline = context.pipeline.syncOperations
+        // The pipelining handler hands on what it has kept when it goes: requests, and that the server shuts down.
+        self.isHandedOver = true
         do {
             // From the far end on, so that nothing the subscriber writes meets an HTTP handler. The request decoder
             // goes last: it hands on what the client sent behind its request, which must find the new handlers.
@@ -384,6 +395,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             try pipeline.addHandlers(handlers)
             pipeline.removeHandler(context: context, promise: nil)
             pipeline.removeHandler(self.http.decoder, promise: nil)
+            if self.isToQuiesce { context.channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
         } catch {
             // Only a channel that is closed by now refuses handlers, and does so before the subscriber is one of them.
             self.abandon(subscription)

@@ -19,23 +19,23 @@ struct LiveSubscribers {
 
     private var groups: [ChannelSelection: Group] = [:]
     /// Those that name a channel.
-    private var naming: [ChannelName: [Group]] = [:]
+    private var naming: [ChannelName: [ObjectIdentifier: Group]] = [:]
     /// Those with patterns.
-    private var seeking: [Group] = []
+    private var seeking: [ObjectIdentifier: Group] = [:]
 
     /// Whom a batch concerns.
     func groups(for frames: FrameBatch) -> [Group] {
         guard let channels = frames.channels else { return Array(self.groups.values) }
         // Nearly always.
-        if channels.count == 1 && self.seeking.isEmpty { return self.naming[channels[0], default: []] }
+        if channels.count == 1, self.seeking.isEmpty { return Array(self.naming[channels[0], default: [:]].values) }
         var found: [Group] = []
         func take(_ group: Group) {
             if group.found == frames.batch.last { return }
             group.found = frames.batch.last
             found.append(group)
         }
-        for channel in channels { self.naming[channel]?.forEach(take) }
-        for group in self.seeking where channels.contains(where: { group.selection.finds($0) }) { take(group) }
+        for channel in channels { self.naming[channel]?.values.forEach(take) }
+        for group in self.seeking.values where channels.contains(where: { group.selection.finds($0) }) { take(group) }
         return found
     }
 
@@ -48,8 +48,8 @@ struct LiveSubscribers {
     private mutating func makeGroup(_ selection: ChannelSelection) -> Group {
         let group = Group(selection)
         self.groups[selection] = group
-        for name in selection.names { self.naming[name, default: []].append(group) }
-        if !selection.patterns.isEmpty { self.seeking.append(group) }
+        for name in selection.names { self.naming[name, default: [:]][ObjectIdentifier(group)] = group }
+        if !selection.patterns.isEmpty { self.seeking[ObjectIdentifier(group)] = group }
         return group
     }
 
@@ -70,9 +70,9 @@ struct LiveSubscribers {
     private mutating func forget(_ group: Group) {
         self.groups[group.selection] = nil
         for name in group.selection.names {
-            self.naming[name]?.removeAll { $0 === group }
+            self.naming[name]?[ObjectIdentifier(group)] = nil
             if self.naming[name]?.isEmpty == true { self.naming[name] = nil }
         }
-        self.seeking.removeAll { $0 === group }
+        self.seeking[ObjectIdentifier(group)] = nil
     }
 }

@@ -186,6 +186,6 @@ package final class LoopHub {
         let spacing = self.drain?.spacing ?? .nanoseconds(window.nanoseconds / Int64(max(1, self.subscribers.count)))
         let next = self.drain?.next ?? 0
         self.drain = (spacing, next + 1)
-        return .nanoseconds(spacing.nanoseconds * next)
+        return min(window, .nanoseconds(spacing.nanoseconds * next))
     }
 }

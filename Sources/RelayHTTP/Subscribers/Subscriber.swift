@@ -287,6 +287,9 @@ package final class Subscriber: TakesTurns {
     /// Whether the connection is over, or about to be.
     var isOver: Bool { self.machine.phase == .closed }
 
+    /// Whether an answer to its client is no more than the connection takes now.
+    var takesAnswers: Bool { !self.isOver && self.context?.channel.isWritable == true }
+
     /// From its position on it gets what these channels have.
     func change(to selection: ChannelSelection) {
         if self.isOver { return }

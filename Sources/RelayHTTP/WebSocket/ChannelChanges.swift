@@ -31,9 +31,15 @@ package final class ChannelChanges {
         return true
     }
 
-    private func work(for subscriber: Subscriber) {
-        while !self.isWorking, !self.waiting.isEmpty {
+    /// Goes on as far as it can: not for a client that doesn't take the answers, nor for one that is gone.
+    func work(for subscriber: Subscriber) {
+        while !self.isWorking, subscriber.takesAnswers, !self.waiting.isEmpty {
             let change = self.waiting.removeFirst()
+            let most = ChannelSelection.maximumChannels
+            if change.unsubscribe?.count ?? 0 > most || change.subscribe?.count ?? 0 > most {
+                self.refuse([], Problem(.badRequest, "a request names \(most) channels at the most"), subscriber)
+                continue
+            }
             if let texts = change.unsubscribe { self.unsubscribe(texts, subscriber) }
             if let texts = change.subscribe { self.subscribe(texts, subscriber) }
         }
@@ -43,9 +49,8 @@ package final class ChannelChanges {
 
     private func unsubscribe(_ texts: [String], _ subscriber: Subscriber) {
         var selection = subscriber.selection
-        let names = selection.names.filter { texts.contains($0.text) }
-        for name in names { selection.remove(name) }
-        for pattern in selection.patterns where texts.contains(pattern.pattern) { selection.remove(pattern) }
+        let names = Set(texts.compactMap { try? ChannelName($0) }).intersection(selection.names)
+        selection.remove(names, Set(texts.map { ChannelGlob($0) }))
         subscriber.change(to: selection)
         for name in names { self.router.relay.subscriberLeft(name) }
         subscriber.tell(.unsubscribed(texts, id: subscriber.position))
@@ -71,10 +76,7 @@ package final class ChannelChanges {
     }
 
     private func check(_ added: [ChannelName], _ selection: ChannelSelection) throws {
-        if selection.count > ChannelSelection.maximumChannels {
-            let most = ChannelSelection.maximumChannels
-            throw Problem(.badRequest, "a connection has \(most) channels at the most: unsubscribe from others first")
-        }
+        if !selection.isWithinLimits { throw Problem.tooManyChannels }
         for channel in added {
             guard self.router.access.mayRead(channel, self.bearer) else {
                 throw self.router.access.refusal(of: channel, to: self.bearer)

@@ -45,6 +45,7 @@ package final class WebSocketHandler: ChannelInboundHandler, SubscriberTransport
             self.pingsUnanswered = 0
             if let payload = self.pingToAnswer.take(), !self.isClosing { self.answerPing(payload, context) }
             if context.channel.isWritable { self.subscriber.becameWritable() }
+            self.changes?.work(for: self.subscriber)
         }
         context.fireChannelWritabilityChanged()
     }

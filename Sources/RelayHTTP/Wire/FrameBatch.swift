@@ -28,6 +28,10 @@ package final class FrameBatch: Sendable {
     /// The places of gaps that concern all.
     private let placesOfAll: [Int]
 
+    /// Encodings of several channels together that are kept: those of selections that many have. Others are made for who
+    /// needs them, so that a batch takes no more memory than is counted for it.
+    private static let maximumTogether = 4
+
     /// What an entry costs beside its payload: the entry itself, and its frames.
     private static let entryOverhead = 256
     /// What a batch costs however small it is: its places in the tails, and its frames' tables.
@@ -82,7 +86,8 @@ package final class FrameBatch: Sendable {
             if let frames = encoded[key] { return frames }
             let entries = self.entries(of: key.channels)
             let frames = EncodedFrames(entries, channel: key.isOnly ? key.channels[0] : nil, kind: key.kind)
-            encoded[key] = frames
+            let isKept = key.isOnly || encoded.keys.count { !$0.isOnly } < Self.maximumTogether
+            if isKept { encoded[key] = frames }
             return frames
         }
     }

@@ -1,3 +1,4 @@
+import Foundation
 import RelayTestSupport
 import Testing
 
@@ -88,6 +89,24 @@ struct EventStreamTests {
         }
         let plain = try await world.get("/listen/people")
         #expect(plain.status == 426 && plain.body.contains("text/event-stream"))
+    }
+
+    @Test(arguments: ["/history/new", "/listen/new", "/health", "/nowhere"])
+    func `requests that come in one piece behind an event stream's are passed over`(target: String) async throws {
+        let world = try await World()
+        // One that waits for PostgreSQL, so that what follows is kept meanwhile, and one that doesn't.
+        for channel in ["new", "new"] {
+            let client = try await RawTestClient.connect(port: world.relay.port)
+            let stream = "GET /listen/\(channel) HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+            let next = "GET \(target) HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+            try await client.send(stream + next + next)
+            try await client.whenReceived("event: live")
+            try await world.sql.notify(channel, "arrived")
+            let received = try await client.whenReceived("arrived")
+            #expect(received.components(separatedBy: "HTTP/1.1 ").count == 2)
+            await client.close()
+        }
+        #expect(try await world.get("/health").status == 200)
     }
 
     @Test

@@ -1,3 +1,4 @@
+import NIOCore
 import RelayTestSupport
 import Testing
 
@@ -126,8 +127,9 @@ struct SeveralChannelsTests {
         let joined = try await client.envelope()
         #expect(joined.type == "subscribed")
         try await published
+        try await world.sql.notify("b", "really over")
         var seen: [Envelope] = []
-        repeat { seen.append(try await client.envelope()) } while seen.last?.payload != Traffic.endMarker
+        repeat { seen.append(try await client.envelope()) } while seen.last?.payload != "really over"
         let logged = try await world.history("/history/b?after=\(joined.id)&limit=1000").events
         #expect(Array(seen.prefix(logged.count)) == logged)
         let ids = seen.map(\.id)
@@ -139,8 +141,11 @@ struct SeveralChannelsTests {
         let world = try await World(environment: ["ES_CHANNELS": "a,b"])
         let client = try await world.connect("/listen/a?last-seen-id=latest")
         _ = try await client.envelope()
-        let many = (0..<101).map { "\"b\($0)*\"" }.joined(separator: ",")
-        for (channels, status) in [(#""other""#, 403), (#""b","other""#, 403), (#""""#, 400), (many, 400)] {
+        let many = (0..<101).map { _ in "\"b\"" }.joined(separator: ",")
+        let patterns = (0..<11).map { "\"b\($0)*\"" }.joined(separator: ",")
+        for (channels, status) in [
+            (#""other""#, 403), (#""b","other""#, 403), (#""""#, 400), (many, 400), (patterns, 400),
+        ] {
             try await client.send(0x1, Array("{\"subscribe\":[\(channels)]}".utf8))
             let refused = try await client.envelope()
             #expect(refused.type == "refused" && refused.status == status && refused.detail?.isEmpty == false)
@@ -150,30 +155,33 @@ struct SeveralChannelsTests {
         for target in ["/listen", "/listen?channel=", "/listen?channel=other", "/listen?channel=a&channel=other"] {
             await #expect(throws: UpgradeRefused.self) { try await world.connect(target) }
         }
-        let hundred = (0..<101).map { "channel=x\($0)*" }.joined(separator: "&")
-        await #expect(throws: UpgradeRefused.self) { try await world.connect("/listen?\(hundred)") }
+        let hundred = (0..<101).map { _ in "channel=a" }.joined(separator: "&")
+        let eleven = (0..<11).map { "channel=x\($0)*" }.joined(separator: "&")
+        for query in [hundred, eleven] {
+            await #expect(throws: UpgradeRefused.self) { try await world.connect("/listen?\(query)") }
+        }
     }
 
     @Test
     func `history of several is one page after the other in one order, with links that keep the channels`()
         async throws
     {
-        let world = try await World(environment: ["ES_CHANNELS": "a,b,with space,other"])
+        let world = try await World(environment: ["ES_CHANNELS": "a,b,x&y,other"])
         let listening = try await world.connect("/listen?channel=*&last-seen-id=latest")
         _ = try await listening.envelope()
-        let channels = (1...20).map { ["a", "b", "with space", "other"][$0 % 4] }
+        let channels = (1...20).map { ["a", "b", "x&y", "other"][$0 % 4] }
         try await world.sql.runEach(channels.map { "SELECT pg_notify('\($0)', 'x')" })
         var all: [Envelope] = []
         for _ in channels { all.append(try await listening.envelope()) }
         let wanted = all.filter { $0.channel != "other" }
-        let target = "/history?channel=with%20space&channel=?"
+        let target = "/history?channel=x%26y&channel=?"
         var seen: [Envelope] = []
         var query: String? = "&after=0&limit=4"
         var next = target + (query ?? "")
         while query != nil {
             let response = try await world.get(next)
             let page = try HistoryAnswer(parsing: response.body)
-            #expect(page.channels == ["with space", "?"] && page.channel == nil && page.recording)
+            #expect(page.channels == ["x&y", "?"] && page.channel == nil && page.recording)
             seen += page.events
             query = response.header("Link")?.firstMatch(of: /<(\?[^>]*)>; rel="next"/).map { String($0.1) }
             if let query { next = "/history" + query }
@@ -191,6 +199,54 @@ struct SeveralChannelsTests {
         async let waited = world.history("\(target)&after=\(all[19].id)&wait=60s")
         try await world.sql.runEach(["SELECT pg_notify('other', 'y')", "SELECT pg_notify('b', 'z')"])
         #expect(try await waited.events.map(\.payload) == ["z"])
+    }
+
+    @Test
+    func `a client that asks without reading is sent away, and what it asked for is not kept`() async throws {
+        let world = try await World(environment: ["ES_CHANNELS": "a,b"])
+        let client = try await WebSocketTestClient.connect(
+            port: world.relay.port,
+            "/listen/a?last-seen-id=latest",
+            receiveBuffer: 4096
+        )
+        _ = try await client.envelope()
+        try await client.setReading(false)
+        let names = (0..<100).map { "\"\(String(repeating: "x", count: 60))\($0)\"" }.joined(separator: ",")
+        let request = WebSocketTestClient.frame(0x1, Array("{\"unsubscribe\":[\(names)]}".utf8))
+        // Twenty times what the connection takes of answers, and some that wait.
+        var requests = ByteBuffer()
+        for _ in 0..<400 { requests.writeImmutableBuffer(request) }
+        client.pile(requests)
+        try await world.relay.waitForLog("too many changes")
+    }
+
+    @Test
+    func `what a client asked for before it left does not count afterwards`() async throws {
+        let world = try await World(environment: ["ES_CHANNELS": "a,b,*"])
+        for round in 0..<20 {
+            let client = try await world.connect("/listen/a?last-seen-id=latest")
+            _ = try await client.envelope()
+            var requests = ByteBuffer()
+            for text in [
+                #"{"subscribe":["new\#(round)"]}"#, #"{"unsubscribe":["a"]}"#, #"{"subscribe":["b"]}"#,
+            ] {
+                requests.writeImmutableBuffer(WebSocketTestClient.frame(0x1, Array(text.utf8)))
+            }
+            requests.writeImmutableBuffer(WebSocketTestClient.frame(0x8, [0x03, 0xE8]))
+            client.pile(requests)
+            while try await client.next() != nil {}
+        }
+        // Each admission is over when the one behind it is: channels are listened to in their order.
+        await (try await world.connect("/listen/last?last-seen-id=latest")).cut()
+        _ = try await world.relay.waitForLog("WebSocket ended")
+        let counts = try await Self.subscribers(world)
+        #expect(counts["a"] == 0 && counts["b"] == 0, "\(counts)")
+    }
+
+    private static func subscribers(_ world: World) async throws -> [String: Int] {
+        let body = try await world.get("/channels").body
+        let pairs = body.matches(of: /"channel":"([^"]*)"[^}]*"subscribers":(-?\d+)/)
+        return Dictionary(uniqueKeysWithValues: pairs.map { (String($0.1), Int($0.2) ?? .min) })
     }
 
     @Test
