@@ -26,6 +26,30 @@ struct TokenTests {
     }
 
     @Test
+    func `patterns find, and open connections get, only what the token names`() async throws {
+        let (world, signer) = try await self.world()
+        let token = try await signer.token(#"{"sub":"paul","channels":["pe*"]}"#)
+        let headers = ["Authorization: Bearer \(token)"]
+        #expect(try await self.status(world, "/listen?channel=people&channel=other", headers: headers) == 403)
+        #expect(try await self.status(world, "/listen?channel=news&channel=people") == 401)
+        let client = try await world.connect("/listen?channel=*&last-seen-id=latest", headers: headers)
+        _ = try await client.envelope()
+        for request in [#"{"subscribe":["other"]}"#, #"{"subscribe":["o*"]}"#] {
+            try await client.send(0x1, Array(request.utf8))
+        }
+        let refused = try await client.envelope()
+        #expect(refused.type == "refused" && refused.status == 403)
+        #expect(try await client.envelope().type == "subscribed")
+        for channel in ["other", "people", "news"] { try await world.sql.notify(channel, "1") }
+        #expect(try await [client.envelope().channel, client.envelope().channel] == ["people", "news"])
+        for (target, found) in [
+            ("/history?channel=*", ["news"]), ("/history?channel=*&token=\(token)", ["people", "news"]),
+        ] {
+            #expect(try await world.history(target).events.map(\.channel) == found)
+        }
+    }
+
+    @Test
     func `each carrier of a token lets a WebSocket in, and no token is logged`() async throws {
         let (world, signer) = try await self.world()
         let token = try await signer.token(#"{"sub":"paul","channels":["pe*"]}"#)
