@@ -12,7 +12,7 @@ DESCRIPTORS_BESIDE = 1_200
 
 
 def connections(bench):
-    """All connect to one channel, at most 256 at once, then nothing happens."""
+    """All connect to one channel, at most 200 at once, then nothing happens."""
     clients = bench.sizes.idle_clients
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit < clients + DESCRIPTORS_BESIDE:

@@ -46,11 +46,24 @@ final class Router: Sendable {
         self.surface = surface ?? (options.admin == nil ? .everything : .clients)
     }
 
-    /// The same, shared limits included, for the port that speaks TLS.
+    /// The same for the port that speaks TLS.
     var overTLS: Router {
         var options = self.options
         options.scheme = "https"
-        return Router(
+        return self.with(options, self.surface)
+    }
+
+    /// The same for the operators' port: at its root, and for no page to read.
+    var forOperators: Router {
+        var options = self.options
+        options.basePath = "/"
+        options.corsOrigins = []
+        return self.with(options, .operators)
+    }
+
+    /// What is shared among ports stays so, limits included.
+    private func with(_ options: HTTPOptions, _ surface: Surface) -> Router {
+        Router(
             options: options,
             relay: self.relay,
             log: self.log,
@@ -60,25 +73,7 @@ final class Router: Sendable {
             waiters: self.waiters,
             metrics: self.metrics,
             draining: self.draining,
-            surface: self.surface
-        )
-    }
-
-    /// The same for the operators' port: at its root, and for no page to read.
-    var forOperators: Router {
-        var options = self.options
-        options.basePath = "/"
-        options.corsOrigins = []
-        return Router(
-            options: options,
-            relay: self.relay,
-            log: self.log,
-            observer: self.observer,
-            clients: self.clients,
-            waiters: self.waiters,
-            metrics: self.metrics,
-            draining: self.draining,
-            surface: .operators
+            surface: surface
         )
     }
 
