@@ -19,9 +19,9 @@ package enum RefusalCause: String, Sendable, CaseIterable {
     case origin
     /// A token is missing, is wrong, or does not name what was asked for.
     case token
-    /// All WebSockets together.
+    /// All clients together.
     case limitClients = "limit-clients"
-    /// All connections that are no WebSockets, or all that there are descriptors for.
+    /// All connections that are no clients, or all that there are descriptors for.
     case limitConnections = "limit-connections"
     /// The clients of one address, or its other connections.
     case limitAddress = "limit-address"

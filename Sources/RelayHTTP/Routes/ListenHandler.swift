@@ -83,12 +83,11 @@ struct ListenWish: Equatable {
     init(_ request: HTTPRequestHead, _ target: RequestTarget) throws {
         let lastSeenID = try target.value(of: "last-seen-id")
         let start = try Self.start(at: lastSeenID, target)
-        let isRaw = try Self.isRaw(target)
         if request.asksForWebSocket {
             self.kind = lastSeenID == nil ? .raw : .enveloped
             self.start = start
         } else if request.asksForEventStream {
-            self.kind = isRaw ? .rawEventStream : .eventStream
+            self.kind = try Self.isRaw(target) ? .rawEventStream : .eventStream
             self.start = try Self.start(comingBack: request) ?? start
         } else {
             throw Problem(

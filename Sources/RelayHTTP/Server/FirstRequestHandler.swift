@@ -21,6 +21,12 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
     /// Its place among the newcomers; kept by them.
     var newcomerIndex: Int?
 
+    /// A handshake, and whatever came with it or behind it.
+    private struct Received {
+        var bytes: ByteBuffer
+        let request: HandshakeRequest
+    }
+
     private let hub: LoopHub
     private let respond: (HTTPRequestHead) -> HTTPDecision
     private let makeSubscriber: (Subscription) -> any ChannelHandler
@@ -31,7 +37,7 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
 
     private var context: ChannelHandlerContext?
     /// What has come, until it is its turn.
-    private var received: ByteBuffer?
+    private var received: Received?
     /// HTTP's handlers have taken over, and with them what is to be done when the connection is over.
     private var isHandedOn = false
 
@@ -85,15 +91,16 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
         self.hub.newcomers.remove(self)
         if var received = self.received.take() {
             // More than a handshake: it does not wait for its turn while more piles up.
-            received.writeBuffer(&bytes)
+            received.bytes.writeBuffer(&bytes)
             return self.take(received, isReading: true, context)
         }
-        let request = bytes.withUnsafeReadableBytes { HandshakeRequest($0) }
-        if request?.head.headers.contains(name: "Upgrade") != true {
+        guard let request = bytes.withUnsafeReadableBytes({ HandshakeRequest($0) }),
+            request.head.headers.contains(name: "Upgrade")
+        else {
             // No turn is worth waiting for: a client may have ended its half, and be gone by then.
             return self.handOn(bytes, nil, isReading: true, context)
         }
-        self.received = bytes
+        self.received = Received(bytes: bytes, request: request)
         self.hub.awaitTurn(self)
     }
 
@@ -105,15 +112,15 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
 
     @discardableResult
     package func takeTurn() -> Int {
-        guard let context = self.context, let bytes = self.received.take() else { return 0 }
-        self.take(bytes, isReading: false, context)
+        guard let context = self.context, let received = self.received.take() else { return 0 }
+        self.take(received, isReading: false, context)
         return Self.turnCost
     }
 
     /// - Parameter isReading: the end of a read is still to be told.
-    private func take(_ bytes: ByteBuffer, isReading: Bool, _ context: ChannelHandlerContext) {
-        let request = bytes.withUnsafeReadableBytes { HandshakeRequest($0) }
-        guard let request, let headers = WebSocketHandshake.answer(to: request.head) else {
+    private func take(_ received: Received, isReading: Bool, _ context: ChannelHandlerContext) {
+        let (bytes, request) = (received.bytes, received.request)
+        guard let headers = WebSocketHandshake.answer(to: request.head) else {
             return self.handOn(bytes, nil, isReading: isReading, context)
         }
         var exchange = HTTPExchange(of: request.head, start: .now())

@@ -87,6 +87,8 @@ struct EventStreamTests {
             let refused = await refusal(target, headers)
             #expect(refused?.status == status && refused?.response.contains(text) == true, "\(target) \(headers)")
         }
+        // Only a stream has a format: to a WebSocket it is a parameter like any other that it doesn't know.
+        await (try await world.connect("/listen/people?format=xml")).cut()
         let plain = try await world.get("/listen/people")
         #expect(plain.status == 426 && plain.body.contains("text/event-stream"))
     }
