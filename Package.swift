@@ -100,7 +100,10 @@ let package = Package(
         .target(
             name: "RelayAssets",
             path: "assets",
-            resources: [.embedInCode("index.html"), .embedInCode("viewer.css"), .embedInCode("viewer.js")],
+            resources: [
+                .embedInCode("client.js"), .embedInCode("client.d.ts"),
+                .embedInCode("index.html"), .embedInCode("viewer.css"), .embedInCode("viewer.js"),
+            ],
             swiftSettings: settings
         ),
 

@@ -1,11 +1,17 @@
-/// A file of the viewer page, carried in the binary.
+/// A file that the binary carries in itself, to be served below `BasePath`.
 package struct Asset: Sendable {
     package let fileName: String
     package let bytes: [UInt8]
 }
 
-/// The viewer page and what it loads.
-package let assets: [Asset] = [
+/// The JavaScript client and its types. They are served whatever page stands in the viewer's place.
+package let clientAssets: [Asset] = [
+    Asset(fileName: "client.js", bytes: PackageResources.client_js),
+    Asset(fileName: "client.d.ts", bytes: PackageResources.client_d_ts),
+]
+
+/// The viewer page and what it loads beside the client.
+package let viewerAssets: [Asset] = [
     Asset(fileName: "index.html", bytes: PackageResources.index_html),
     Asset(fileName: "viewer.css", bytes: PackageResources.viewer_css),
     Asset(fileName: "viewer.js", bytes: PackageResources.viewer_js),

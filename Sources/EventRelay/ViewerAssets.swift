@@ -1,7 +1,8 @@
 import Glibc
 import RelayHTTP
 
-/// The viewer's files: those in the binary, or a folder's, read once at start.
+/// The viewer's files: those in the binary, or a folder's, read once at start. The JavaScript client is beside either,
+/// unless the folder has files of these names.
 enum ViewerAssets {
     /// Of one file; a page's pictures fit.
     private static let maximumFileBytes = 4 << 20
@@ -10,8 +11,8 @@ enum ViewerAssets {
     /// - Parameter folder: nil for the embedded files.
     /// - Throws: `InvalidAssets`.
     static func load(folder: String?) throws -> [String: [UInt8]] {
-        guard let folder else { return HTTPOptions.embeddedAssets }
-        var files: [String: [UInt8]] = [:]
+        var files = HTTPOptions.embeddedClient
+        guard let folder else { return files.merging(HTTPOptions.embeddedViewer) { client, _ in client } }
         for name in try self.names(in: folder) {
             files[name] = try self.read(folder + "/" + name, in: folder)
         }

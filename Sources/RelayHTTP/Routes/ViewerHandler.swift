@@ -2,7 +2,7 @@ import NIOCore
 import NIOHTTP1
 import RelayCore
 
-/// The viewer page and its files.
+/// The viewer page and its files, and the JavaScript client.
 struct ViewerHandler: Sendable {
     private let files: [String: [UInt8]]
     private let options: HTTPOptions
@@ -80,6 +80,7 @@ struct ViewerHandler: Sendable {
         case "html": "text/html; charset=utf-8"
         case "css": "text/css; charset=utf-8"
         case "js": "text/javascript; charset=utf-8"
+        case "ts": "application/typescript; charset=utf-8"
         case "json": "application/json"
         case "svg": "image/svg+xml"
         case "png": "image/png"

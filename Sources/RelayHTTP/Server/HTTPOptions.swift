@@ -71,9 +71,14 @@ package struct HTTPOptions: Sendable {
         }
     }
 
-    /// The viewer that the binary carries in itself.
-    package static var embeddedAssets: [String: [UInt8]] {
-        Dictionary(uniqueKeysWithValues: RelayAssets.assets.map { ($0.fileName, $0.bytes) })
+    /// The JavaScript client that the binary carries in itself.
+    package static var embeddedClient: [String: [UInt8]] {
+        Dictionary(uniqueKeysWithValues: clientAssets.map { ($0.fileName, $0.bytes) })
+    }
+
+    /// The viewer that the binary carries in itself, without the client that it loads.
+    package static var embeddedViewer: [String: [UInt8]] {
+        Dictionary(uniqueKeysWithValues: viewerAssets.map { ($0.fileName, $0.bytes) })
     }
 
     /// The path without `BasePath`, empty for the base without a slash behind it; nil where it lies elsewhere.

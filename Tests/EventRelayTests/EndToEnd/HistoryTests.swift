@@ -183,6 +183,26 @@ struct HistoryTests {
     }
 
     @Test
+    func `the JavaScript client is there for every origin, also beside a page of one's own`() async throws {
+        let folder = try TemporaryFolder()
+        try "<p>mine</p>".write(toFile: folder.file("index.html"), atomically: true, encoding: .utf8)
+        for environment in [[:], ["ES_ASSETSPATH": folder.path]] {
+            let world = try await World(environment: environment)
+            let client = try await HTTPTestClient.get(
+                "/client.js",
+                port: world.relay.port,
+                headers: ["Origin": "https://shop.example"]
+            )
+            #expect(client.status == 200 && client.body.contains("export const connect"))
+            #expect(client.header("Content-Type") == "text/javascript; charset=utf-8")
+            #expect(client.header("Access-Control-Allow-Origin") == "*")
+            #expect(try await world.get("/client.d.ts").body.contains("export function connect"))
+            #expect(try await world.get("/").body.contains("mine") == !environment.isEmpty)
+            #expect(try await world.get("/viewer.js").status == (environment.isEmpty ? 200 : 404))
+        }
+    }
+
+    @Test
     func `an answer ends where it says, whatever the method and version`() async throws {
         let world = try await self.world(count: 2)
         let port = world.relay.port
