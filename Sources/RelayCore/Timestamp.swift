@@ -75,9 +75,9 @@ extension Int64 {
 extension UnsafeMutableRawBufferPointer {
     /// Writes the lowest decimal digits of a value, and what follows them.
     fileprivate func write(_ value: Int64, at place: Range<Int>, then separator: Unicode.Scalar) {
-        var rest = value
+        var rest = value.magnitude
         for index in place.reversed() {
-            self[index] = UInt8(ascii: "0") + UInt8((rest % 10).magnitude)
+            self[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
             rest /= 10
         }
         self[place.upperBound] = UInt8(ascii: separator)

@@ -20,7 +20,7 @@ final class EventMerge {
     init(_ connection: SQLiteConnection, ascending: Bool) {
         self.connection = connection
         self.select = """
-            SELECT id, ahead, payload, typeof(payload) = 'text' FROM event
+            SELECT id, ahead, payload FROM event
             WHERE channel_id = ?1 AND id > ?2 AND id < ?3
             ORDER BY id \(ascending ? "ASC" : "DESC")
             """
@@ -43,7 +43,7 @@ final class EventMerge {
             statement.bind(3, source.before)
             if try statement.step() { ahead.append((place, statement.id(0))) }
         }
-        while let next = ahead.indices.min(by: { self.comesFirst(ahead[$0].id, ahead[$1].id) }) {
+        while ahead.count > 1, let next = ahead.indices.min(by: { self.comesFirst(ahead[$0].id, ahead[$1].id) }) {
             let place = ahead[next].place
             if !take(Self.event(statements[place], of: sources[place].channel)) { return }
             if try statements[place].step() {
@@ -53,6 +53,12 @@ final class EventMerge {
                 ahead.removeLast()
             }
         }
+        // The last one with rows has nobody to be compared with.
+        guard let place = ahead.first?.place else { return }
+        let statement = statements[place]
+        repeat {
+            if !take(Self.event(statement, of: sources[place].channel)) { return }
+        } while try statement.step()
     }
 
     private static func event(_ row: SQLiteStatement, of channel: ChannelName) -> Event {
@@ -61,7 +67,7 @@ final class EventMerge {
             id: id,
             channel: channel,
             time: Timestamp(microseconds: id.rawValue &- row.integer(1)),
-            payload: Payload(row.bytes(2), isValidUTF8: row.integer(3) == 1)
+            payload: Payload(row.bytes(2), isValidUTF8: row.isText(2))
         )
     }
 }

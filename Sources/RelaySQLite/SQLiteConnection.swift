@@ -207,6 +207,10 @@ final class SQLiteStatement {
         sqlite3_column_type(self.statement, column) == SQLITE_NULL
     }
 
+    func isText(_ column: Int32) -> Bool {
+        sqlite3_column_type(self.statement, column) == SQLITE_TEXT
+    }
+
     func text(_ column: Int32) -> String {
         String(decoding: self.bytes(column), as: UTF8.self)
     }

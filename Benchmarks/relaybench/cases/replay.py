@@ -105,26 +105,41 @@ def live_traffic(bench, server):
             yield LiveTraffic(swarm)
 
 
+@contextlib.contextmanager
+def as_much_elsewhere(bench, meanwhile):
+    """As many connects and deliveries as in a storm, at another server: what the machine takes from live traffic."""
+    clients, missing = bench.sizes.storm
+    with bench.contenders.start("yardstick") as other:
+        with bench.load.swarm(other, clients, until=missing, channel="elsewhere") as swarm, meanwhile:
+            swarm.connect(RUN_SECONDS)
+            bench.load.publish(RUN_SECONDS, channel="elsewhere", count=missing, per_transaction=missing)
+            swarm.complete(RUN_SECONDS)
+
+
 def add_storms(bench, table, server, clients, count, cursors, target, **options):
-    """Each round: the live traffic alone, then storms beside it, which are taken together."""
+    """Each round: the live traffic alone, then beside storms, then beside as much that is another server's."""
     with live_traffic(bench, server) as live:
         for _ in bench.runs(table):
-            quiet, stormy, results = [], [], []
+            quiet, stormy, elsewhere, results = [], [], [], []
             with live.watched(quiet):
                 time.sleep(bench.sizes.quiet_window)
             for _ in range(bench.sizes.storms):
                 results.append(replayed(bench, server, clients, count, cursors, live.watched(stormy), **options))
+                as_much_elsewhere(bench, live.watched(elsewhere))
             rate = sum(result["rate"] for result in results) / len(results)
             table.add("deliveries", "/s", "relay", rate, at_least(target) if target else None)
             table.add("CPU per delivery", "us", "relay", sum(result["cpu"] for result in results) / len(results))
             # Tiny storms are over before a live event comes, and a short quiet too.
-            for share in (0.5, 0.99) if merged(quiet) and merged(stormy) else ():
+            for share in (0.5, 0.99) if merged(quiet) and merged(stormy) and merged(elsewhere) else ():
                 before, during = percentile(merged(quiet), share), percentile(merged(stormy), share)
+                beside = percentile(merged(elsewhere), share)
                 name = f"live p{100 * share:g}"
                 table.add(f"{name}, quiet", "ms", "relay", before / 1000)
                 table.add(f"{name}, storm", "ms", "relay", during / 1000)
+                table.add(f"{name}, as much elsewhere", "ms", "relay", beside / 1000)
                 judged = at_most(2) if share == 0.99 and target else None
                 table.add(f"{name}, storm : quiet", "", "relay", during / max(1, before), judged)
+                table.add(f"{name}, storm : elsewhere", "", "relay", during / max(1, beside))
 
 
 def storm(bench):
