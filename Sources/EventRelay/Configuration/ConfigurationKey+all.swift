@@ -145,7 +145,7 @@ extension ConfigurationKey {
             .zeroAsNone(.integer(in: 0...1_000_000)),
             default: "0",
             flag: Flag("--upgrades-per-second", \.upgradesPerSecond),
-            summary: "Most WebSockets that one address may ask for in a second, ten times that at once; 0 for no limit."
+            summary: "Most requests to /listen of one address in a second, ten times that at once; 0 for no limit."
         ),
         ConfigurationKey(
             "HistoryRequestsPerSecond",
@@ -322,7 +322,7 @@ extension ConfigurationKey {
             .boolean,
             default: "true",
             flag: Flag("--access-log", \.accessLog),
-            summary: "Log a line for each WebSocket that ends, and with Debug for each HTTP request."
+            summary: "Log a line for each WebSocket and event stream that ends, and with Debug for each HTTP request."
         ),
         ConfigurationKey(
             "Debug",

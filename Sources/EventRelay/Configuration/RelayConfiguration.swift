@@ -71,7 +71,7 @@ struct RelayConfiguration: Sendable, Equatable {
     /// limit.
     var maxClientsPerSubject: Int?
 
-    /// `UpgradesPerSecond`: the most requests for a WebSocket of one address in a second, tenfold after a pause;
+    /// `UpgradesPerSecond`: the most requests to `/listen` of one address in a second, tenfold after a pause;
     /// 1…1,000,000. `nil` (written `0`): no limit.
     var upgradesPerSecond: Int?
 
@@ -149,7 +149,8 @@ struct RelayConfiguration: Sendable, Equatable {
     /// `AdminHost`: the address or host name to listen on for them, IPv6 without brackets.
     var adminHost = "127.0.0.1"
 
-    /// `AccessLog`: whether to log a line for each WebSocket that ends, and with `Debug` for each HTTP request.
+    /// `AccessLog`: whether to log a line for each WebSocket and event stream that ends, and with `Debug` for each HTTP
+    /// request.
     var accessLog = true
 
     /// `Debug`: whether to log debug messages.

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How many WebSocket clients, or connections, there are and may be.
+/// How many clients, or connections, there are and may be.
 package final class ClientCounter: Sendable {
     package let limit: Int
     private let current = Atomic(0)

@@ -11,7 +11,7 @@ package struct ClientRates: Sendable {
 
     /// Addresses that a limit remembers at the most, some 1 MB.
     package static let maximumAddresses = 10_000
-    /// Whose share may come at once after a pause. A page that opens some WebSockets, or clients behind one router that
+    /// Whose share may come at once after a pause. A page that opens some connections, or clients behind one router that
     /// come back together, are not to be told to wait.
     package static let burst = Duration.seconds(10)
 
@@ -59,7 +59,7 @@ package struct ClientRates: Sendable {
         guard let rate = self.upgrades, let wait = rate.wait(for: address, at: now) else { return }
         throw Self.problem(
             """
-            no more than \(rate.count) WebSockets a second may be asked for from one address for long \
+            no more than \(rate.count) requests to /listen a second may come from one address for long \
             (UpgradesPerSecond): come back later
             """,
             wait

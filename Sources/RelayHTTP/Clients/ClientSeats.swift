@@ -1,7 +1,7 @@
 import NIOHTTP1
 import RelayCore
 
-/// How many WebSocket clients there are and may be: in all, of one address, of one token's subject.
+/// How many clients there are and may be: in all, of one address, of one token's subject.
 package final class ClientSeats: Sendable {
     private let all: ClientCounter
     private let ofAddress: KeyedLimit<ClientAddress.Network>?
@@ -68,7 +68,7 @@ package final class ClientSeats: Sendable {
     }
 }
 
-/// What a WebSocket client counts as.
+/// What a client counts as.
 package struct ClientSeat: Sendable {
     package let address: ClientAddress
     package let subject: String?

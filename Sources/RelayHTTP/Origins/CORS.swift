@@ -1,6 +1,6 @@
 import NIOHTTP1
 
-/// Which pages of other origins may read answers and open WebSockets: the one place that decides.
+/// Which pages of other origins may read answers and connect to `/listen`: the one place that decides.
 package struct CORS: Sendable {
     /// Without `*`.
     private let origins: [OriginPattern]
@@ -18,8 +18,8 @@ package struct CORS: Sendable {
         self.allowsAll = origins.contains(.any)
     }
 
-    /// Whether a WebSocket may be opened. A request without `Origin` comes from no page, and a page of this service,
-    /// such as the viewer, is none of another origin.
+    /// Whether a WebSocket or event stream may be opened. A request without `Origin` comes from no page, and a page of
+    /// this service, such as the viewer, is none of another origin.
     func allows(_ head: HTTPRequestHead, own: @autoclosure () -> OwnOrigins) -> Bool {
         if self.allowsAll { return true }
         let page = RequestingPage(head)

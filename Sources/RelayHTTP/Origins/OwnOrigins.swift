@@ -1,6 +1,6 @@
 import NIOHTTP1
 
-/// The origins that are this service itself: its pages may open WebSockets whatever `CORSOrigins` says.
+/// The origins that are this service itself: its pages may connect whatever `CORSOrigins` says.
 struct OwnOrigins {
     /// What `UrlBase` says; nothing else counts then.
     let configured: Origin?

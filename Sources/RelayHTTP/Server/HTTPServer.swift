@@ -23,7 +23,7 @@ package final class HTTPServer: Sendable {
         let router: Router
         /// Of connections that are no clients, or not yet.
         let places: ConnectionPlaces
-        /// WebSockets or not.
+        /// Clients or not.
         let allConnections: ClientCounter
         let quiescing: ServerQuiescingHelper
         /// Where it speaks TLS.
@@ -52,8 +52,8 @@ package final class HTTPServer: Sendable {
 
     /// Connections that wait to be accepted; beyond it the kernel holds them back.
     private static let backlog: CInt = 1024
-    /// Connections that are no WebSockets, or not yet; one more is closed at once. Each of them may send requests to
-    /// gather some 100 KB in memory, and is there for 10 s at most without a complete request.
+    /// Connections that are neither WebSockets nor event streams, or not yet; one more is closed at once. Each of them may
+    /// send requests to gather some 100 KB in memory, and is there for 10 s at most without a complete request.
     package static let maximumHTTPConnections = 1024
     /// Connections to the operators' port, on top of all others, so that no client can take an operator's place: some
     /// scrapers and probes, each on a connection that it keeps.
@@ -192,7 +192,7 @@ package final class HTTPServer: Sendable {
         for await _ in self.listening.stream {}
     }
 
-    /// Accepts nothing more, ends what is idle, and sends WebSocket clients away over the drain window.
+    /// Accepts nothing more, ends what is idle, and sends clients away over the drain window.
     /// Operators are answered until that is done. Returns when all connections are closed, or when they have had time
     /// enough.
     package func drain() async {

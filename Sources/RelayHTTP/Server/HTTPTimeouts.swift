@@ -1,4 +1,4 @@
-/// How long a connection that is no WebSocket, or not yet, may keep its place.
+/// How long a connection that is no client's, or not yet, may keep its place.
 package struct HTTPTimeouts: Sendable {
     /// From the connect, or the first bytes of a later request, to the request's end. A request is a packet or two; this
     /// is time enough to send each of them again several times.
