@@ -8,10 +8,13 @@
 # RELAY_BINARY   the program to run (default .build/release/pg_eventrelay)
 # ES_HTTPPORT    the relay's port (default 7700); like all ES_ variables it is read by the relay too
 # ES_LOGPATH     keeps the ring log of a throw-away run in this file
+# BESIDE         a program to run beside the relay of a throw-away run in place of the demo. In its environment are
+#                DATABASE_URL, RELAY_URL and POSTGRES_FOLDER. When it ends, so does the relay
 #
 # How it ends. The relay runs in a process group of its own, so a Ctrl-C reaches only this script, which passes each
 # signal on once: the first makes the relay drain, the second ends it at once. When the relay has ended, for whatever
-# reason, the publisher and PostgreSQL are stopped, the folder is removed, and the script ends with the relay's status.
+# reason, what runs beside it and PostgreSQL are stopped, the folder is removed, and the script ends with the relay's
+# status.
 # Should this script be killed (-9), the kernel tells the relay and the caretaker does the rest.
 set -euo pipefail
 
@@ -19,17 +22,21 @@ scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly scripts
 readonly relay_binary=${RELAY_BINARY:-$scripts/../.build/release/pg_eventrelay}
 readonly port=${ES_HTTPPORT:-7700}
+readonly beside=${BESIDE:-}
 # How long the relay has to answer /health with 200 before we stop waiting for it.
 readonly patience_seconds=30
-# How long a relay that was told to end may take, where nobody is there to press Ctrl-C again.
+# How long a process that was told to end may take, where nobody is there to press Ctrl-C again.
 readonly stop_seconds=20
 
 folder=""
 relay=""
 starting_relay=""
 publisher=""
+watcher=""
 caretaker=""
 got_signal=""
+# Prefix for what must not outlive this script.
+dying_with_us=()
 
 say() { printf '%s\n' "$*" >&2; }
 fail() {
@@ -90,6 +97,7 @@ in_own_group() {
 
 check_before_start() {
     [[ -x $relay_binary ]] || fail "there is no program at $relay_binary; build it with 'make release'"
+    [[ $port != 0 || -z $beside ]] || fail "$beside has to know the relay's port: set ES_HTTPPORT to another than 0"
     [[ $port == 0 ]] || ! port_is_taken ||
         fail "port $port on $(local_host) is taken by another program; stop that one, or choose another port:" \
             "ES_HTTPPORT=7701 make run"
@@ -122,13 +130,9 @@ start_postgres() {
 }
 
 start_relay() {
-    local dying_with_us=()
     # The two channels by name are recorded from the start; '*' lets everyone listen to any other.
     export ES_CHANNELS=${ES_CHANNELS:-heartbeat,people,*}
     export ES_LOGPATH=${ES_LOGPATH:-$folder/pg_eventrelay.db}
-    if setpriv --pdeathsig TERM true 2>/dev/null; then
-        dying_with_us=(setpriv --pdeathsig TERM --)
-    fi
     starting_relay=yes
     in_own_group "${dying_with_us[@]}" "$relay_binary" "$@"
     relay=$!
@@ -138,8 +142,22 @@ start_relay() {
 }
 
 start_publisher() {
+    if [[ -n $beside ]]; then
+        RELAY_URL=http://$(shown_address) POSTGRES_FOLDER=$folder in_own_group "${dying_with_us[@]}" "$beside"
+        publisher=$!
+        in_own_group end_relay_after "$publisher"
+        watcher=$!
+        # Bash has nothing to say about how it ends.
+        disown "$watcher"
+        return
+    fi
     in_own_group psql --no-psqlrc --quiet --file="$scripts/demo.sql" "$DATABASE_URL" >"$folder/demo.log" 2>&1
     publisher=$!
+}
+
+end_relay_after() {
+    tail --pid="$1" -f /dev/null
+    kill -s TERM "$relay" 2>/dev/null || true
 }
 
 # Succeeds once the relay answers. Fails when it ended or takes too long.
@@ -198,33 +216,35 @@ wait_for_relay() {
     done
 }
 
-# Only when the script ends before the relay does.
-stop_relay() {
+end_process() {
     local deadline=$((SECONDS + stop_seconds))
-    kill -s TERM "$relay" 2>/dev/null || return 0
-    while is_running "$relay" && ((SECONDS < deadline)); do
+    kill -s TERM "$1" 2>/dev/null || return 0
+    while is_running "$1" && ((SECONDS < deadline)); do
         sleep 0.1
     done
-    kill -s KILL "$relay" 2>/dev/null || true
+    kill -s KILL "$1" 2>/dev/null || true
 }
+
+kill_group() { [[ -z $1 ]] || kill -s KILL -- "-$1" 2>/dev/null || true; }
 
 clean_up() {
     # From here on nothing may cut it short; each step ends by itself.
     trap '' HUP INT TERM
     trap - EXIT
+    kill_group "$watcher"
+    # The relay still runs only where this script ends before it does.
     if is_running "$relay"; then
-        stop_relay
+        end_process "$relay"
     fi
+    # It may be about to start PostgreSQL again.
     if is_running "$publisher"; then
-        kill -s TERM "$publisher" 2>/dev/null || true
+        end_process "$publisher"
     fi
     if [[ -n $folder ]]; then
         "$scripts/throwaway-postgres.sh" stop "$folder" || say "run: look at $folder; PostgreSQL may still run there."
         rm -rf "$folder"
     fi
-    if [[ -n $caretaker ]]; then
-        kill -s KILL -- "-$caretaker" 2>/dev/null || true
-    fi
+    kill_group "$caretaker"
 }
 
 # --- the two ways to run -------------------------------------------------------------------------------------------
@@ -244,6 +264,9 @@ run_on_throwaway_database() {
     trap 'pass_on INT' INT
     trap 'pass_on TERM' TERM
     trap 'pass_on HUP' HUP
+    if setpriv --pdeathsig TERM true 2>/dev/null; then
+        dying_with_us=(setpriv --pdeathsig TERM --)
+    fi
     make_folder
     in_own_group take_care
     caretaker=$!
@@ -255,7 +278,7 @@ run_on_throwaway_database() {
         start_publisher
     elif wait_until_healthy; then
         start_publisher
-        print_banner
+        [[ -n $beside ]] || print_banner
     elif [[ -z $got_signal ]] && is_running "$relay"; then
         say "run: http://$(shown_address)health gives no 200 after $patience_seconds s; the relay's log may say why."
         start_publisher
@@ -263,6 +286,10 @@ run_on_throwaway_database() {
 
     wait_for_relay || status=$?
     ((status == 0)) || say "run: the relay ended with status $status"
+    # What ended before the relay took it along, and has said why.
+    if [[ -n $beside && -n $publisher ]] && ! is_running "$publisher"; then
+        wait "$publisher" || status=$?
+    fi
     exit "$status"
 }
 

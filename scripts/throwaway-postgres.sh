@@ -3,6 +3,8 @@
 #
 #   scripts/throwaway-postgres.sh start DIR   make it and start it; prints its DATABASE_URL
 #   scripts/throwaway-postgres.sh stop DIR    stop it; the folder may then be removed
+#   scripts/throwaway-postgres.sh down DIR    an outage: stop it, and keep all that was committed
+#   scripts/throwaway-postgres.sh up DIR      start it again after that
 #
 # DIR/data       the data directory
 # DIR/socket     the Unix socket, the only way in
@@ -26,7 +28,7 @@ fail() {
 }
 
 usage() {
-    say "usage: scripts/throwaway-postgres.sh start|stop DIR"
+    say "usage: scripts/throwaway-postgres.sh start|stop|down|up DIR"
     exit 64
 }
 
@@ -117,13 +119,29 @@ start() {
         --encoding=UTF8 --no-locale --no-sync --no-instructions --wal-segsize=4 >>"$dir/server.log" 2>&1 ||
         explain_failure "initdb" "$dir"
     write_settings "$dir"
-    # pg_ctl puts the server into a session of its own: a Ctrl-C in the caller's terminal doesn't reach it.
-    as_server_user "$programs/pg_ctl" start --pgdata="$dir/data" --log="$dir/server.log" --wait --timeout=60 --silent \
-        </dev/null >>"$dir/server.log" 2>&1 || explain_failure "starting PostgreSQL" "$dir"
+    up "$dir"
     as_server_user "$programs/createdb" --host="$dir/socket" --port="$port" --username="$superuser" "$database" \
         >>"$dir/server.log" 2>&1 || explain_failure "creating the database" "$dir"
 
     echo "postgresql:///$database?host=$dir/socket&port=$port&user=$superuser"
+}
+
+# pg_ctl puts the server into a session of its own: a Ctrl-C in the caller's terminal doesn't reach it.
+up() {
+    local dir=$1 programs
+    check_folder_name "$dir"
+    programs=$(postgres_programs)
+    as_server_user "$programs/pg_ctl" start --pgdata="$dir/data" --log="$dir/server.log" --wait --timeout=60 --silent \
+        </dev/null >>"$dir/server.log" 2>&1 || explain_failure "starting PostgreSQL" "$dir"
+}
+
+# Whoever is connected is cut at once.
+down() {
+    local dir=$1 programs
+    check_folder_name "$dir"
+    programs=$(postgres_programs)
+    as_server_user "$programs/pg_ctl" stop --pgdata="$dir/data" --mode=fast --wait --timeout=30 --silent \
+        </dev/null >>"$dir/server.log" 2>&1 || fail "the PostgreSQL in $dir does not stop; see $dir/server.log"
 }
 
 explain_failure() {
@@ -150,6 +168,6 @@ stop() {
 
 [[ $# -eq 2 ]] || usage
 case $1 in
-start | stop) "$1" "${2%/}" ;;
+start | stop | down | up) "$1" "${2%/}" ;;
 *) usage ;;
 esac
