@@ -21,6 +21,9 @@ ARGS ?=
 MINUTES ?= 30
 TIMES ?= 300
 
+# For `make example`.
+NAME ?= table
+
 # For `make bench`: names of cases (all if empty), runs of each contender, more flags such as --json FILE.
 CASES ?=
 ROUNDS ?= 5
@@ -32,7 +35,7 @@ SOURCES := $(wildcard Package.swift Sources Tests Benchmarks Plugins migrations 
 
 # `make -j test` keeps the order too: two builds at once would only wait for each other.
 .NOTPARALLEL:
-.PHONY: help run build release test test-swift test-viewer autobahn fuzz slow-clients soak kill-loop \
+.PHONY: help run example build release test test-swift test-viewer test-examples autobahn fuzz slow-clients soak kill-loop \
 	bench bench-smoke bench-tools tsan tsan-short asan \
 	test-packaging dist deb deb-test sbom static lint format requirements clean
 
@@ -45,13 +48,18 @@ run: ## build a release and run it; without DATABASE_URL on a throw-away Postgre
 	swift build -c release --product $(PROGRAM)
 	@exec scripts/run.sh $(ARGS)
 
+example: ## the same with a page of its own: NAME=table, chat, map or dashboard (examples/README.md)
+	@DATABASE_URL= scripts/install-requirements.sh run
+	swift build -c release --product $(PROGRAM)
+	@exec examples/run.sh $(NAME)
+
 build: ## build for debugging
 	swift build $(SWIFT_FLAGS)
 
 release: ## build .build/release/pg_eventrelay
 	swift build -c release --product $(PROGRAM)
 
-test: test-swift test-viewer test-packaging ## install what is missing and run all tests
+test: test-swift test-viewer test-examples test-packaging ## install what is missing and run all tests
 
 # Swift Testing runs its tests in parallel within one process. There is no XCTest here, and without --disable-xctest
 # its runner would report zero tests of its own.
@@ -64,6 +72,10 @@ test-swift: requirements ## only the Swift tests
 test-viewer: requirements ## only the viewer, in a headless Chromium
 	swift build --product $(PROGRAM) $(SWIFT_FLAGS)
 	PG_EVENTRELAY=.build/debug/$(PROGRAM) /usr/bin/python3 Tests/ViewerTests/viewer_test.py
+
+test-examples: requirements ## only the examples, in a headless Chromium
+	swift build --product $(PROGRAM) $(SWIFT_FLAGS)
+	PG_EVENTRELAY=.build/debug/$(PROGRAM) /usr/bin/python3 Tests/ExamplesTests/examples_test.py
 
 # What surrounds the debug build.
 test-packaging: requirements ## only the unit, manual, completions, tarball, Dockerfile and bill of materials
@@ -145,7 +157,7 @@ requirements:
 lint: ## check format, import graph and scripts
 	swift format lint --strict --parallel --recursive $(SOURCES)
 	scripts/check-import-graph.sh
-	shellcheck --severity=warning .ci/run scripts/*.sh Tests/*/*.sh packaging/debian/p*
+	shellcheck --severity=warning .ci/run scripts/*.sh examples/*.sh Tests/*/*.sh packaging/debian/p*
 
 format: ## format all Swift files in place
 	swift format format --in-place --parallel --recursive $(SOURCES)

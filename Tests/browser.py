@@ -178,3 +178,29 @@ def start_chromium():
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     # Named, because otherwise selenium looks for a driver on the network.
     return webdriver.Chrome(service=Service(shutil.which("chromedriver") or "chromedriver"), options=options)
+
+
+def emulate(chromium, scheme, width=1200, height=860):
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {
+        "features": [{"name": "prefers-color-scheme", "value": scheme}],
+    })
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+        "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
+    })
+
+
+def take_requests(chromium):
+    """The addresses that pages have asked for since this was asked last."""
+    asked = []
+    for entry in chromium.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            asked.append(message["params"]["request"]["url"])
+        elif message["method"] == "Network.webSocketCreated":
+            asked.append(message["params"]["url"])
+    return asked
+
+
+def take_complaints(chromium):
+    """What browser and pages have complained of since this was asked last."""
+    return [entry["message"] for entry in chromium.get_log("browser") if entry["level"] == "SEVERE"]

@@ -1,0 +1,1 @@
+SELECT say(:'room', :'author', :'text');

@@ -1,0 +1,1 @@
+SELECT count_some() \watch 0.2

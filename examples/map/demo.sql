@@ -1,0 +1,1 @@
+SELECT move() \watch 0.1

@@ -1,0 +1,1 @@
+SELECT work() \watch 0.9

@@ -1,0 +1,1 @@
+SELECT coalesce(json_agg(orders ORDER BY id), '[]') FROM orders;

@@ -1,0 +1,1 @@
+SELECT advance_order(:'id');
