@@ -40,4 +40,4 @@ BEGIN
 END $$;
 
 SELECT place_order() FROM generate_series(1, 8);
-SELECT advance_order(1 + n % 5) FROM generate_series(1, 8) AS n;
+SELECT advance_order(n) FROM generate_series(1, 7) AS n, generate_series(1, 8 - n);
