@@ -34,6 +34,9 @@ from browser import (
 )
 
 SCREENSHOTS = os.environ.get("EXAMPLES_SCREENSHOTS")
+CUT_OFF_RELAY = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IS NOT NULL AND application_name <> 'psql'
+"""
 PHONE = {"width": 390, "height": 780}
 
 
@@ -130,12 +133,10 @@ def is_open(url):
 
 
 class PageTest(unittest.TestCase):
-    """Of one example; the name is that of the subclass."""
+    """Of one example, which has the name of the subclass. No tests of its own."""
 
     @classmethod
     def setUpClass(cls):
-        if cls is PageTest:
-            raise unittest.SkipTest("only what its subclasses share")
         cls.name = cls.__name__.removesuffix("Test").lower()
         cls.example = Example(cls.name)
         cls.addClassCleanup(cls.example.end)
@@ -236,7 +237,7 @@ class TableTest(PageTest):
         # Nobody tells of the second row: whoever could is cut off.
         self.example.sql(
             "INSERT INTO orders (customer, item, quantity) VALUES ('Before', 'Sundial', 1)",
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IS NOT NULL AND application_name <> 'psql'",
+            CUT_OFF_RELAY,
             "INSERT INTO orders (customer, item, quantity) VALUES ('Unheard', 'Sundial', 1)",
         )
         eventually(lambda: "Unheard" in self.customers(), "the row that no event told")
@@ -311,6 +312,18 @@ class ChatTest(PageTest):
             eventually(lambda: len(self.lines("garden")) > shown, "earlier lines")
         lines = [line for line in self.lines("garden") if line.startswith("line ")]
         self.assertEqual(lines, [f"line {n}" for n in range(1, count + 1)])
+
+    def test_gap_is_told_once_in_every_room(self):
+        def gaps():
+            return [len(self.texts(f"[data-channel='chat.{room}'] .gap")) for room in ("lobby", "kitchen", "garden")]
+
+        before = gaps()
+        self.assertEqual(len(set(before)), 1)
+        after = [each + 1 for each in before]
+        self.example.sql(CUT_OFF_RELAY)
+        eventually(lambda: gaps() == after, f"one gap more than {before}")
+        self.open()
+        eventually(lambda: gaps() == after, f"the same number from the history, {after}")
 
     def test_backend_answers_its_own_pages_and_named_queries_only(self):
         line = {"room": "lobby", "author": "Ada", "text": "hello"}

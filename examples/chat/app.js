@@ -13,13 +13,6 @@ let shown = rooms[channels[0]]
 
 // Lines
 
-function put(entry, how = 'append') {
-  // Not what is missing, but where a recording began.
-  if (entry.reason === 'unrecorded' && entry.after === 0) return
-  const concerned = entry.channel === null ? Object.values(rooms) : [rooms[entry.channel]]
-  for (const room of concerned) room.put(entry.type === 'gap' ? gapLine(entry) : line(entry), how)
-}
-
 /** What others wrote enters the page as text, never as markup. */
 function line({ id, time, payload }) {
   const { author, text } = said(payload)
@@ -57,17 +50,19 @@ function makeRoom(channel, name) {
     /** The id where the lines on the page begin, while the log has more below it. */
     begins: null,
     countUnread: () => { unread.textContent = Number(unread.textContent) + 1 },
-    put(element, how) {
+    put(entry, how) {
+      // Not what is missing, but where a recording began.
+      if (entry.reason === 'unrecorded' && entry.after === 0) return
       const isAtEnd = $('lines').scrollHeight - $('lines').scrollTop - $('lines').clientHeight < 40
-      list[how](element)
+      list[how](entry.type === 'gap' ? gapLine(entry) : line(entry))
       if (how === 'append' && list.children.length > MAX_LINES) list.firstChild.remove()
       if (how === 'append' && isAtEnd) $('lines').scrollTop = $('lines').scrollHeight
     },
     async readBefore(id) {
       const page = await insist(() => history(relay, { channels: [channel], before: id, limit: PAGE }))
       const fromEnd = $('lines').scrollHeight - $('lines').scrollTop
-      for (const entry of page.events.reverse()) put(entry, 'prepend')
-      room.begins = page.has_more ? page.events.at(-1).id : null
+      room.begins = page.has_more ? page.events[0].id : null
+      for (const entry of page.events.reverse()) room.put(entry, 'prepend')
       if (room === shown) {
         $('lines').scrollTop = $('lines').scrollHeight - fromEnd
         $('earlier').hidden = room.begins === null
@@ -88,7 +83,11 @@ function enter(room) {
   $('lines').scrollTop = $('lines').scrollHeight
 }
 
-$('earlier').addEventListener('click', () => shown.readBefore(shown.begins))
+$('earlier').addEventListener('click', async () => {
+  $('earlier').disabled = true
+  await shown.readBefore(shown.begins)
+  $('earlier').disabled = false
+})
 
 // What you say. It comes back as an event, as it does to everyone else.
 
@@ -118,9 +117,11 @@ connect(relay, {
   channels,
   lastSeenId: head,
   onEvent(event) {
-    put(event)
+    rooms[event.channel].put(event, 'append')
     if (rooms[event.channel] !== shown) rooms[event.channel].countUnread()
   },
-  onGap: put,
+  onGap(gap) {
+    for (const room of gap.channel === null ? Object.values(rooms) : [rooms[gap.channel]]) room.put(gap, 'append')
+  },
   onState: showState,
 })
