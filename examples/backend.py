@@ -11,6 +11,7 @@ The relay tells pages what changes. What is there, and what users do, is for a b
 Environment: DATABASE_URL, RELAY_URL, POSTGRES_FOLDER, EXAMPLE_PORT. It answers only this machine.
 """
 
+import http.client
 import http.server
 import json
 import os
@@ -60,7 +61,12 @@ def run_query(name, fields):
     done = subprocess.run(psql(QUERIES[name], fields), capture_output=True, text=True, encoding="utf-8")
     # 2: no connection. 3: PostgreSQL refused what the file asked for.
     status = {0: 200, 2: 503}.get(done.returncode, 400)
-    return status, done.stdout.strip() or "null" if status == 200 else json.dumps(done.stderr.strip())
+    if status == 200:
+        return status, done.stdout.strip() or "null"
+    # Without the file's path before it and the context behind it.
+    print(done.stderr, file=sys.stderr, end="")
+    refusal = re.search(r"ERROR:\s*(.*)", done.stderr)
+    return status, json.dumps(refusal[1] if status == 400 and refusal else "the database can't be asked now")
 
 
 def health():
@@ -69,7 +75,7 @@ def health():
             return json.dumps(json.load(response)["source"])
     except urllib.error.HTTPError as error:
         return json.dumps(json.load(error)["source"])
-    except OSError:
+    except (OSError, http.client.HTTPException, ValueError):
         return json.dumps({"state": "no relay"})
 
 
@@ -88,11 +94,13 @@ def take_postgres_away():
 
 def keep_writing():
     """The example's demo.sql, again after each outage."""
+    writer = None
     while not is_ending.is_set():
         writer = subprocess.Popen(psql(HERE / EXAMPLE / "demo.sql", {}), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while writer.poll() is None and not is_ending.wait(0.2):
             pass
-    writer.terminate()
+    if writer:
+        writer.terminate()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -118,6 +126,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not self.is_own():
             self.answer(403, "text/plain", b"only for pages of this machine")
         elif not re.fullmatch(r"\d{1,9}", length) or int(length) > MAX_BODY:
+            # Who still sends when the connection ends would not get to read why.
+            self.rfile.read(min(int(length), 10 * MAX_BODY) if length.isdecimal() else 0)
             self.answer(413, "text/plain", f"a body of at most {MAX_BODY} bytes".encode())
         elif self.path == "/api/outage":
             if outage.acquire(blocking=False):
@@ -129,8 +139,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def run(self, method, body=b"{}"):
         try:
             fields = {name: str(value) for name, value in json.loads(body).items()}
-        except (ValueError, AttributeError):
-            return self.answer(400, "text/plain", b"a JSON object is expected")
+            # What is no Unicode text would reach psql as bytes that make no text either.
+            "".join(fields.values()).encode()
+        except (ValueError, AttributeError, RecursionError):
+            return self.answer(400, "text/plain", b"a JSON object is expected, its values text")
         if any("\0" in value for value in fields.values()):
             return self.answer(400, "text/plain", b"PostgreSQL takes no NUL")
         status, text = run_query(f"{method}_{self.path.removeprefix('/api/')}", fields)
@@ -159,10 +171,10 @@ def main():
         server = http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Handler)
     except OSError as error:
         sys.exit(f"example: port {PORT}: {error.strerror}. Another one: EXAMPLE_PORT=7781 examples/run.sh {EXAMPLE}")
-    if (HERE / EXAMPLE / "demo.sql").exists():
-        threading.Thread(target=keep_writing).start()
-    print(f"\n  Open  http://localhost:{PORT}/{EXAMPLE}/\n\n  Ctrl-C ends everything.\n", flush=True)
     try:
+        if (HERE / EXAMPLE / "demo.sql").exists():
+            threading.Thread(target=keep_writing).start()
+        print(f"\n  Open  http://localhost:{PORT}/{EXAMPLE}/\n\n  Ctrl-C ends everything.\n", flush=True)
         server.serve_forever()
     finally:
         is_ending.set()

@@ -11,13 +11,13 @@ arguments.add_argument("channels", nargs="+")
 arguments.add_argument("--position", type=pathlib.Path, help="file that keeps the place, to go on from there")
 options = arguments.parse_args()
 
-is_known = options.position and options.position.exists()
-last, _, log = options.position.read_text().partition(" ") if is_known else ("latest", "", "")
+is_kept = options.position and options.position.exists()
+last, _, log = (is_kept and options.position.read_text() or "latest").partition(" ")
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 wait = 0.5
 while True:
     query = [("channel", name) for name in options.channels] + [("last-seen-id", last), *[("log", log)] * bool(log)]
-    url = f"{options.relay}/listen?{urllib.parse.urlencode(query)}"
+    url = f"{options.relay.rstrip('/')}/listen?{urllib.parse.urlencode(query)}"
     try:
         # A sign of life comes each 30 s.
         with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": "text/event-stream"}), timeout=75) as stream:
@@ -31,8 +31,8 @@ while True:
                 if options.position:
                     pathlib.Path(f"{options.position}.new").write_text(f"{last} {log}")
                     os.replace(f"{options.position}.new", options.position)
-    except urllib.error.HTTPError as error:
-        if error.code < 500 and error.code not in (408, 425, 429):
+    except urllib.error.HTTPError as error:  # A proxy whose relay is away may answer anything, which is no refusal.
+        if error.headers.get_content_type() == "application/problem+json" and error.code < 500 and error.code not in (408, 429):
             sys.exit(f"{error.code}: {error.read().decode()}")
     except (OSError, http.client.HTTPException):
         pass

@@ -289,6 +289,8 @@ class ChatTest(PageTest):
         self.assertEqual(self.texts("nav button:nth-child(3) .unread"), [""])
         self.example.sql("""NOTIFY "chat.garden", 'no line of ours'""")
         eventually(lambda: self.lines("garden")[-1] == "no line of ours", "what psql said")
+        self.example.sql("""NOTIFY "chat.garden", '{"author":[],"text":"odd"}'""")
+        eventually(lambda: self.lines("garden")[-1] == '{"author":[],"text":"odd"}', "what is nearly one of ours")
 
     def test_nothing_is_missed_or_doubled_where_history_becomes_live(self):
         count = 400
@@ -336,6 +338,8 @@ class ChatTest(PageTest):
             ("/api/line", {"room": "lobby"}, own, 400),
             ("/api/line", ["lobby"], own, 400),
             ("/api/line", {**line, "text": "a\0b"}, own, 400),
+            ("/api/line", {**line, "text": "\udcc0' "}, own, 400),
+            ("/api/line", {**line, "text": "\ud800"}, own, 400),
             ("/api/line", {**line, "room": "cellar"}, own, 400),
             ("/api/line", {**line, "text": "x" * 70_000}, own, 413),
         ):
@@ -392,10 +396,8 @@ class MapTest(PageTest):
         eventually(lambda: len(self.example.history("positions")) > 120, "some way behind all vehicles")
         self.example.sql("CREATE TABLE pace AS SELECT id, speed FROM vehicles", "UPDATE vehicles SET speed = 0")
         try:
-            newest = len(self.example.history("positions"))
             # The last move may be under way when the speed is changed.
             eventually(lambda: self.stands_still(), "nothing moves")
-            self.assertGreaterEqual(len(self.example.history("positions")), newest)
             self.open()
             eventually(lambda: len(self.places()) == 12, "all vehicles")
             long = self.script("""

@@ -27,12 +27,12 @@ function line({ id, time, payload }) {
 function said(payload) {
   try {
     const { author, text } = JSON.parse(payload)
-    if (author && text) return { author: String(author), text: String(text) }
+    if ([author, text].every((each) => each && typeof each === 'string')) return { author, text }
   } catch { /* no line of ours */ }
   return { author: 'psql', text: payload }
 }
 
-const gapLine = ({ reason }) => el('p', { class: 'gap' }, `Lines may be missing here (${reason}).`)
+const gapLine = ({ id, reason }) => el('p', { class: 'gap', 'data-id': id }, `Lines may be missing here (${reason}).`)
 
 const hue = (name) => [...name].reduce((sum, letter) => (31 * sum + letter.codePointAt(0)) % 360, 0)
 
@@ -55,7 +55,11 @@ function makeRoom(channel, name) {
       if (entry.reason === 'unrecorded' && entry.after === 0) return
       const isAtEnd = $('lines').scrollHeight - $('lines').scrollTop - $('lines').clientHeight < 40
       list[how](entry.type === 'gap' ? gapLine(entry) : line(entry))
-      if (how === 'append' && list.children.length > MAX_LINES) list.firstChild.remove()
+      if (how === 'append' && list.children.length > MAX_LINES) {
+        list.firstChild.remove()
+        room.begins = Number(list.firstChild.dataset.id)
+        $('earlier').hidden = shown.begins === null
+      }
       if (how === 'append' && isAtEnd) $('lines').scrollTop = $('lines').scrollHeight
     },
     async readBefore(id) {

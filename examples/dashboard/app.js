@@ -1,6 +1,6 @@
 import { history } from 'http://localhost:7700/client.js'
 import { follow } from '../shared/follow.js'
-import { $, ask, changeOf, el, setState, showState, svg, tell } from '../shared/page.js'
+import { $, ask, changeOf, el, setState, showState, svg, attempt } from '../shared/page.js'
 
 const relay = 'http://localhost:7700'
 /** What the charts show, in seconds; a bar is one second. */
@@ -149,7 +149,7 @@ function log(kind, text) {
 
 $('stop').addEventListener('click', () => {
   $('stop').disabled = true
-  tell('outage')
+  attempt('outage')
 })
 
 setInterval(look, 500)

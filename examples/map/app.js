@@ -1,6 +1,6 @@
 import { history } from 'http://localhost:7700/client.js'
 import { follow } from '../shared/follow.js'
-import { $, ask, changeOf, showState, svg, tell } from '../shared/page.js'
+import { $, ask, changeOf, showState, svg, attempt } from '../shared/page.js'
 
 const relay = 'http://localhost:7700'
 /** Places in a trail. The vehicles move each 0.6 s, so it shows the last ten seconds. */
@@ -111,7 +111,7 @@ $('map').addEventListener('click', ({ clientX, clientY }) => {
   const ring = svg('circle', { class: 'target', cx: x, cy: y, r: 4 })
   $('map').append(ring)
   ring.animate({ r: ['4px', '26px'], opacity: [1, 0] }, 900).finished.then(() => ring.remove())
-  tell('target', { x, y })
+  attempt('target', { x, y })
 })
 
 function drawStreets() {

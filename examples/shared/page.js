@@ -21,6 +21,17 @@ export function tell(name, fields = {}) {
   return answered(fetch(`/api/${name}`, { method: 'POST', body: JSON.stringify(fields) }))
 }
 
+/** The same at a click: what could not be done is said in the state line for a while. */
+export async function attempt(name, fields) {
+  try {
+    await tell(name, fields)
+  } catch (error) {
+    const { state } = $('state').dataset, text = $('state').textContent, failure = `Not done: ${error.message}`
+    setState('refused', failure)
+    setTimeout(() => { if ($('state').textContent === failure) setState(state, text) }, 3000)
+  }
+}
+
 async function answered(request) {
   const response = await request
   if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`)

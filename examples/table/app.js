@@ -1,5 +1,5 @@
 import { follow } from '../shared/follow.js'
-import { $, ask, changeOf, el, showState, tell } from '../shared/page.js'
+import { $, ask, changeOf, el, showState, attempt } from '../shared/page.js'
 
 /** Rows of the page by the key of the table. */
 const rows = new Map()
@@ -57,8 +57,8 @@ function makeRow(id) {
   row.append(
     ...COLUMNS.map((column) => el('td', { class: ['id', 'quantity'].includes(column) ? 'number' : '' }, el('span', { class: column }))),
     el('td', {},
-      button('Next', 'next', () => tell('advance', { id })),
-      button('Remove', 'remove', () => tell('removal', { id }))),
+      button('Next', 'next', () => attempt('advance', { id })),
+      button('Remove', 'remove', () => attempt('removal', { id }))),
   )
   return row
 }
@@ -73,4 +73,4 @@ function flash(element, color) {
   element.animate({ background: [`color-mix(in srgb, ${color} 35%, transparent)`, 'transparent'] }, 1500)
 }
 
-$('new').addEventListener('click', () => tell('order'))
+$('new').addEventListener('click', () => attempt('order'))
