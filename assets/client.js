@@ -40,7 +40,9 @@ export class Refused extends Error {
 
 export async function history(url, { channels, token, signal, after, before, limit, wait }) {
   const address = addressOf(baseOf(url), 'history', namesOf(channels), { after, before, limit, wait: wait && `${wait}s` })
-  return (await request(address, await tokenOf(token), signal)).json()
+  const page = await (await request(address, await tokenOf(token, signal), signal)).json()
+  if (!Array.isArray(page?.events) || !Number.isSafeInteger(page.head)) throw new Error('what came is no history')
+  return page
 }
 
 // Requests
@@ -54,7 +56,8 @@ function baseOf(url) {
 }
 
 const namesOf = (channels) => (typeof channels === 'string' ? [channels] : [...channels])
-const tokenOf = (token) => (typeof token === 'function' ? token() : token)
+/** Whom a token is asked of may never give one. */
+const tokenOf = (token, signal) => (typeof token === 'function' ? unlessAborted(signal, Promise.resolve(token())) : token)
 
 function addressOf(base, route, channels, parameters) {
   const address = new URL(route, base)
@@ -75,16 +78,24 @@ async function request(address, token, signal, headers = {}) {
   const { detail = `answered with ${status}` } = (await response.json().catch(() => null)) ?? {}
   const isFinal = isRelay && status < 500 && ![408, 425, 429].includes(status)
   const error = isFinal ? new Refused(status, detail) : new Error(detail)
-  error.answered = true
+  error.answered = isRelay
   error.retryAfter = Math.min(1000 * response.headers.get('Retry-After') || 0, MAX_RETRY_AFTER)
   throw error
 }
 
 function sleep(milliseconds, signal) {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds)
-    signal.addEventListener('abort', () => { clearTimeout(timer); resolve() }, { once: true })
-    if (signal.aborted) resolve(clearTimeout(timer))
+  let timer
+  const elapsed = new Promise((resolve) => { timer = setTimeout(resolve, milliseconds) })
+  return unlessAborted(signal, elapsed).finally(() => clearTimeout(timer))
+}
+
+/** Rejected with the signal's reason, if that is first. */
+function unlessAborted(signal, promise) {
+  return new Promise((resolve, fail) => {
+    const abort = () => fail(signal.reason)
+    if (signal?.aborted) abort()
+    signal?.addEventListener('abort', abort)
+    promise.then(resolve, fail).finally(() => signal?.removeEventListener('abort', abort))
   })
 }
 
@@ -102,7 +113,8 @@ const TRANSPORTS = {
       link.signal.addEventListener('abort', () => { socket.close(); fail(link.signal.reason) })
       socket.onopen = () => link.opened((request) => socket.send(JSON.stringify(request)))
       socket.onmessage = ({ data }) => { try { link.take(JSON.parse(data)) } catch (error) { fail(error) } }
-      socket.onerror = () => {}
+      // Not every WebSocket tells of a close that no opening went before.
+      socket.onerror = () => fail(new Error('the WebSocket failed'))
       socket.onclose = ({ code, reason }) => fail(new Error(reason || `closed with ${code}`))
     }).finally(() => socket.close())
   },
@@ -129,7 +141,16 @@ const TRANSPORTS = {
     const ends = Date.now() + link.times.retryBetter
     let { 'last-seen-id': id } = link.position
     let wait = 1, isLive = false
-    if (id === 'latest') id = (await link.page({ after: 0, limit: 1, wait })).head
+    const live = (head) => {
+      id = head
+      isLive = true
+      link.take({ type: 'live', id })
+    }
+    if (id === 'latest') {
+      const { head } = await link.page({ after: 0, limit: 1, wait })
+      link.opened()
+      live(head)
+    }
     while (Date.now() < ends) {
       const asked = Date.now()
       const page = await link.page({ after: id, limit: PAGE, wait })
@@ -145,11 +166,7 @@ const TRANSPORTS = {
         link.take(message)
         id = message.id
       }
-      if (!page.has_more && page.head >= id && !isLive) {
-        isLive = true
-        id = page.head
-        link.take({ type: 'live', id })
-      }
+      if (!page.has_more && page.head >= id && !isLive) live(page.head)
       if (isEarly) await sleep(1000, link.signal)
       wait = Math.ceil(link.times.poll / 1000)
     }
@@ -205,7 +222,7 @@ class Link {
   patience = Infinity
   wasHeard = false
   isOpen = false
-  send
+  usedToken; send
 
   /** @param of what it serves: base, channels, received, times, token, WebSocket, onOpen, onMessage. */
   constructor(of) {
@@ -221,7 +238,7 @@ class Link {
     return { 'last-seen-id': id, log: id === 'latest' ? undefined : log }
   }
 
-  token() { return tokenOf(this.#of.token) }
+  async token() { return (this.usedToken = await tokenOf(this.#of.token, this.signal)) }
   address(route, parameters) { return addressOf(this.#of.base, route, this.#of.channels, parameters) }
 
   page(parameters) {
@@ -241,6 +258,7 @@ class Link {
   /** What still comes of a connection that was given up is not heard. */
   take(message) {
     if (this.signal.aborted) return
+    if (!Number.isSafeInteger(message?.id)) throw new Error('what came is no message')
     this.heard()
     this.wasHeard = true
     this.#of.onMessage(message)
@@ -351,14 +369,14 @@ class Connection {
   /** One connection after another, until the end. Throws `Refused`. */
   async #connect() {
     const WebSocket = this.#options.WebSocket ?? globalThis.WebSocket
-    const { transports = Object.keys(TRANSPORTS) } = this.#options
+    const { token, transports = Object.keys(TRANSPORTS) } = this.#options
     const names = transports.filter((name) => name !== 'websocket' || WebSocket)
     if (!names.length) throw new TypeError('there is no transport')
     const newLink = () => (this.#link = new Link({
       base: this.#base, channels: this.#channels, received: this.#received, times: this.#times,
-      token: this.#options.token, WebSocket, onOpen: (link) => this.#opened(link), onMessage: (message) => this.#take(message),
+      token, WebSocket, onOpen: (link) => this.#opened(link), onMessage: (message) => this.#take(message),
     }))
-    let at = 0
+    let at = 0, renewals = 0
     while (!this.#end.signal.aborted) {
       if (this.#queue?.length >= MAX_QUEUE) {
         await new Promise((resolve) => { this.#wakeWriter = resolve })
@@ -368,12 +386,12 @@ class Connection {
       this.#enter('connecting', { transport })
       let error = await TRANSPORTS[transport](link).then(() => DROPPED, (reason) => link.signal.reason ?? reason)
       link.drop()
-      if (Date.now() - began > this.#times.retryBetter) at = 0
+      if (link.wasHeard && Date.now() - began > this.#times.retryBetter) at = 0
       if (error === DROPPED) continue
       if (!link.wasHeard && !error.answered) {
         // Either the relay is away, or this transport does not get through where a request does.
         const probe = newLink()
-        const failure = await probe.page({ limit: 0 }).then(() => undefined, (reason) => probe.signal.reason ?? reason)
+        const failure = await probe.page({ limit: 0, token: link.usedToken ?? token }).then(() => undefined, (reason) => probe.signal.reason ?? reason)
         probe.drop()
         if (failure === DROPPED) continue
         if (failure) error = failure
@@ -382,7 +400,9 @@ class Connection {
           if (at > 0) continue
         }
       }
-      if (error instanceof Refused) throw error
+      if (link.wasHeard) renewals = 0
+      // A token may end on its way here, so another one is asked for once.
+      if (error instanceof Refused && !(error.status === 401 && typeof token === 'function' && !renewals++)) throw error
       const longest = Math.min(this.#times.longestWait, this.#times.firstWait * 2 ** this.#failures++)
       const wait = Math.max(error.retryAfter ?? 0, longest * (0.5 + Math.random() / 2))
       this.#enter('waiting', { transport, error, wait })
@@ -394,7 +414,7 @@ class Connection {
   async #sleep(milliseconds) {
     const hurry = new AbortController()
     this.#hurry = () => hurry.abort()
-    if (!this.#end.signal.aborted) await sleep(milliseconds, hurry.signal)
+    if (!this.#end.signal.aborted) await sleep(milliseconds, hurry.signal).catch(() => {})
     this.#hurry = () => {}
   }
 

@@ -71,9 +71,13 @@ package struct HTTPOptions: Sendable {
         }
     }
 
-    /// The JavaScript client that the binary carries in itself.
+    /// The JavaScript client that the binary carries in itself. Its comments are for who reads the source.
     package static var embeddedClient: [String: [UInt8]] {
-        Dictionary(uniqueKeysWithValues: clientAssets.map { ($0.fileName, $0.bytes) })
+        Dictionary(
+            uniqueKeysWithValues: clientAssets.map { asset in
+                (asset.fileName, asset.fileName.hasSuffix(".js") ? CompactScript.compacted(asset.bytes) : asset.bytes)
+            }
+        )
     }
 
     /// The viewer that the binary carries in itself, without the client that it loads.
