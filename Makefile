@@ -39,7 +39,7 @@ SOURCES := $(wildcard Package.swift Sources Tests Benchmarks Plugins migrations 
 ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
 endif
-.PHONY: help run example build release test test-swift test-viewer test-examples autobahn fuzz slow-clients soak kill-loop \
+.PHONY: help run example build release test test-swift test-viewer test-client test-examples autobahn fuzz slow-clients soak kill-loop \
 	bench bench-smoke bench-tools tsan tsan-short asan \
 	test-packaging dist deb deb-test sbom static lint format requirements clean
 
@@ -67,7 +67,7 @@ release: ## build .build/release/pg_eventrelay
 # computes: side by side it takes a third of the time.
 test: test-swift ## install what is missing and run all tests
 	@$(MAKE) --no-print-directory SIDE_BY_SIDE=yes --jobs=3 --keep-going --output-sync=target \
-		test-viewer test-examples test-packaging $(ALSO)
+		test-viewer test-client test-examples test-packaging $(ALSO)
 
 # Swift Testing runs its tests in parallel within one process. There is no XCTest here, and without --disable-xctest
 # its runner would report zero tests of its own.
@@ -84,6 +84,10 @@ test-viewer: requirements ## only the viewer, in a headless Chromium
 test-examples: requirements ## only the examples, in a headless Chromium
 	swift build --product $(PROGRAM) $(SWIFT_FLAGS)
 	PG_EVENTRELAY=.build/debug/$(PROGRAM) /usr/bin/python3 Tests/ExamplesTests/examples_test.py
+
+test-client: requirements ## only the JavaScript client, in Node and in a headless Chromium
+	swift build --product $(PROGRAM) $(SWIFT_FLAGS)
+	PG_EVENTRELAY=.build/debug/$(PROGRAM) /usr/bin/python3 Tests/ClientTests/client_test.py
 
 # What surrounds the debug build.
 test-packaging: requirements ## only the unit, manual, completions, tarball, Dockerfile and bill of materials

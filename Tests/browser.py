@@ -4,6 +4,8 @@ Needs the Debian packages chromium, chromium-driver, python3-selenium and postgr
 binary.
 """
 
+import base64
+import hmac
 import json
 import os
 import pathlib
@@ -43,6 +45,15 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def signed_token(secret, **claims):
+    """A JSON Web Token by HS256."""
+    def encode(data):
+        return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+    signed = b".".join(encode(json.dumps(part).encode()) for part in ({"alg": "HS256"}, claims))
+    return (signed + b"." + encode(hmac.digest(secret.encode(), signed, "sha256"))).decode()
 
 
 class Postgres:
@@ -115,7 +126,7 @@ class Relay:
     def __init__(self, database_url, **settings):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="viewer-relay-"))
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://127.0.0.1:{self.port}{settings.get('ES_BASEPATH', '')}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ES_")}
         environment |= {
             "DATABASE_URL": database_url,

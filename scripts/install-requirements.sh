@@ -36,6 +36,11 @@ has_selenium() {
     /usr/bin/python3 -c 'import importlib.util as u, sys; sys.exit(u.find_spec("selenium") is None)'
 }
 
+# Older ones have no WebSocket, not even behind the flag.
+has_node_with_websocket() {
+    [[ $(node --experimental-websocket --print 'typeof WebSocket') == function ]]
+}
+
 has_prometheus_client() {
     /usr/bin/python3 -c 'import importlib.util as u, sys; sys.exit(u.find_spec("prometheus_client") is None)'
 }
@@ -61,6 +66,8 @@ check_requirements() {
         need "Selenium for /usr/bin/python3" python3-selenium has_selenium
         need "Chromium" chromium command -v chromium
         need "chromedriver" chromium-driver command -v chromedriver
+        need "Node 20.10 or newer" nodejs has_node_with_websocket
+        need "the TypeScript compiler (tsc)" node-typescript command -v tsc
         need "systemd-analyze and systemd" systemd test -x /lib/systemd/systemd
         need "ip and ss" iproute2 command -v ip
         need "pgrep" procps command -v pgrep

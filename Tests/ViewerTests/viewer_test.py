@@ -7,8 +7,6 @@ Needs the Debian packages chromium, chromium-driver, python3-selenium and postgr
 one of the test's own. With VIEWER_SCREENSHOTS set to a folder, pictures of the page are left there.
 """
 
-import base64
-import hmac
 import json
 import os
 import pathlib
@@ -27,18 +25,9 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from browser import DEADLINE_SECONDS, Postgres, Relay, eventually, start_chromium
+from browser import DEADLINE_SECONDS, Postgres, Relay, eventually, signed_token, start_chromium
 
 SCREENSHOTS = os.environ.get("VIEWER_SCREENSHOTS")
-
-
-def signed_token(secret, **claims):
-    """A JSON Web Token by HS256."""
-    def encode(data):
-        return base64.urlsafe_b64encode(data).rstrip(b"=")
-
-    signed = b".".join(encode(json.dumps(part).encode()) for part in ({"alg": "HS256"}, claims))
-    return (signed + b"." + encode(hmac.digest(secret.encode(), signed, "sha256"))).decode()
 
 
 def first_pixel(png):
