@@ -25,7 +25,7 @@ export interface Gap {
   readonly reason: string
 }
 
-/** Everything retained has come; what follows comes as it happens. Once for each connection. */
+/** Everything retained has come; what follows comes as it happens. Once for each connection, or place in a shared one. */
 export interface Live {
   readonly type: 'live'
   /** The newest id of the log at that moment. */
@@ -110,21 +110,28 @@ export interface Times {
   tick: number
 }
 
-/** The relay refuses, and would again. `status` is that of its answer, `message` its sentence. */
+/**
+ * The relay refuses. `status` is that of its answer, `message` its sentence. A connection that ends with it would be
+ * refused again; what `subscribe` was refused with 429 or 503 may be taken later.
+ */
 export class Refused extends Error {
   readonly status: number
 }
 
-/** `for await` gives all messages where there is no `onEvent`. Whoever leaves the loop closes the connection. */
+/**
+ * `for await` gives all messages where there is no `onEvent`, and the other handlers but `onState` hear nothing then.
+ * Whoever leaves the loop closes the connection, and the message at which it was left comes again.
+ */
 export interface Connection extends AsyncIterable<Message> {
   readonly state: State
   readonly channels: string[]
-  /** That of the last message that was handled, or where it all began: what the next connection begins at. */
+  /** That of the last message that was handled, or where it all began: what a next `connect` begins at. */
   readonly lastSeenId: number | 'latest'
   readonly log: string | undefined
   /**
    * Resolved when the relay has taken the channels, rejected with `Refused` where it does not. Over a WebSocket events
-   * come from then on; over the other transports also those since the last message. Not for shared connections.
+   * come from then on; over the other transports also those since the last message. `TypeError` for shared connections,
+   * for what leaves no channel, and for more than the relay takes: 100 names at once, an address of 8,000 bytes.
    */
   subscribe(...channels: string[]): Promise<void>
   unsubscribe(...channels: string[]): Promise<void>

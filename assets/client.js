@@ -27,6 +27,10 @@ const MAX_LINE = 1_000_000
 const PAGE = 1_000
 /** Milliseconds. */
 const MAX_RETRY_AFTER = 300_000
+/** Names of one request, and bytes of an address: the relay takes no more. */
+const MAX_NAMES = 100, MAX_ADDRESS = 8_000
+/** Looks at the history for what another tab has told and is not written yet. */
+const MAX_LOOKS = 20
 
 export const connect = (url, options) => new Connection(url, options)
 
@@ -41,7 +45,7 @@ export class Refused extends Error {
 export async function history(url, { channels, token, signal, after, before, limit, wait }) {
   const address = addressOf(baseOf(url), 'history', namesOf(channels), { after, before, limit, wait: wait && `${wait}s` })
   const page = await (await request(address, await tokenOf(token, signal), signal)).json()
-  if (!Array.isArray(page?.events) || !Number.isSafeInteger(page.head)) throw new Error('what came is no history')
+  if (!Array.isArray(page?.events) || !isId(page.head)) throw new Error('no history')
   return page
 }
 
@@ -55,6 +59,7 @@ function baseOf(url) {
   return base
 }
 
+const isId = Number.isSafeInteger
 const namesOf = (channels) => (typeof channels === 'string' ? [channels] : [...channels])
 /** Whom a token is asked of may never give one. */
 const tokenOf = (token, signal) => (typeof token === 'function' ? unlessAborted(signal, Promise.resolve(token())) : token)
@@ -103,7 +108,7 @@ function unlessAborted(signal, promise) {
 
 const TRANSPORTS = {
   async websocket(link) {
-    const token = await link.token()
+    const token = await link.askToken()
     link.signal.throwIfAborted()
     link.patience = link.times.socketSilence
     const address = link.address('listen', link.position)
@@ -122,18 +127,19 @@ const TRANSPORTS = {
   async stream(link) {
     link.patience = link.times.streamSilence
     const address = link.address('listen', link.position)
-    const response = await request(address, await link.token(), link.signal, { Accept: 'text/event-stream' })
-    if (!response.headers.get('Content-Type')?.startsWith('text/event-stream')) throw new Error('no event stream came')
+    const response = await request(address, await link.askToken(), link.signal, { Accept: 'text/event-stream' })
+    if (!response.headers.get('Content-Type')?.startsWith('text/event-stream')) throw new Error('no stream')
     link.opened()
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
     let rest = ''
-    for await (const text of chunks(response.body.pipeThrough(new TextDecoderStream()))) {
+    for (let next; !(next = await reader.read()).done;) {
       link.heard()
-      const lines = (rest + text).split('\n')
+      const lines = (rest + next.value).split('\n')
       rest = lines.pop()
-      if (rest.length > MAX_LINE) throw new Error('too long a line')
+      if (rest.length > MAX_LINE) throw new Error('too long')
       for (const line of lines) if (line.startsWith('data:')) link.take(JSON.parse(line.slice(5)))
     }
-    throw new Error('the event stream ended')
+    throw new Error('the stream ended')
   },
 
   async poll(link) {
@@ -153,13 +159,13 @@ const TRANSPORTS = {
     }
     while (Date.now() < ends) {
       const asked = Date.now()
-      const page = await link.page({ after: id, limit: PAGE, wait })
+      const page = await link.page({ after: id, limit: link.pageLimit, wait })
       const isEarly = Date.now() - asked < 500 * wait && !page.events.length
       if (!isLive) link.opened()
       link.heard()
       // An answer at once means that there never was such an id. Else it is one that isn't written yet.
       if (page.head < id && isEarly) {
-        link.take({ type: 'gap', id: page.head, channel: null, after: page.head, before: id + 1, lost: null, reason: 'ahead' })
+        link.take(gap(page.head, id + 1, 'ahead'))
         id = page.head
       }
       for (const message of page.events) {
@@ -171,12 +177,6 @@ const TRANSPORTS = {
       wait = Math.ceil(link.times.poll / 1000)
     }
   },
-}
-
-/** Not every browser can iterate over a stream. */
-async function* chunks(stream) {
-  const reader = stream.getReader()
-  for (let next; !(next = await reader.read()).done;) yield next.value
 }
 
 // Position
@@ -193,12 +193,12 @@ class Position {
     try {
       this.#storage = storage.getItem ? storage : globalThis.localStorage
       const stored = JSON.parse(this.#storage.getItem(this.#key))
-      if (Number.isSafeInteger(stored?.id)) Object.assign(this, { id: stored.id, log: stored.log })
+      if (isId(stored?.id)) Object.assign(this, { id: stored.id, log: stored.log })
     } catch (error) { this.#giveUp(error) }
   }
 
   move({ id, log = this.log }) {
-    if (!Number.isSafeInteger(id)) return
+    if (!isId(id)) return
     this.id = id
     this.log = log
     try { this.#storage?.setItem(this.#key, JSON.stringify({ id, log })) } catch (error) { this.#giveUp(error) }
@@ -217,40 +217,37 @@ const DROPPED = new Error('dropped')
 /** One connection by one transport, until it ends or is given up. */
 class Link {
   #abort = new AbortController()
-  #watch; #heardAt = Date.now(); #of
+  #watch; #heardAt = Date.now()
   /** Milliseconds, once something was heard. */
   patience = Infinity
   wasHeard = false
+  #probedAt = 0
   isOpen = false
   usedToken; send
 
-  /** @param of what it serves: base, channels, received, times, token, WebSocket, onOpen, onMessage. */
+  /** @param of what it serves: base, channels, received, times, failures, token, WebSocket, onOpen, onMessage. */
   constructor(of) {
-    this.#of = of
-    this.#watch = setInterval(() => this.#look(), of.times.tick)
+    Object.assign(this, of)
+    this.#watch = setInterval(() => this.#look(), this.times.tick)
   }
 
   get signal() { return this.#abort.signal }
-  get times() { return this.#of.times }
-  get WebSocket() { return this.#of.WebSocket }
+  /** Where large pages don't come through in time, smaller ones may. */
+  get pageLimit() { return Math.max(1, PAGE >> this.failures) }
   get position() {
-    const { id, log } = this.#of.received
+    const { id, log } = this.received
     return { 'last-seen-id': id, log: id === 'latest' ? undefined : log }
   }
 
-  async token() { return (this.usedToken = await tokenOf(this.#of.token, this.signal)) }
-  address(route, parameters) { return addressOf(this.#of.base, route, this.#of.channels, parameters) }
-
-  page(parameters) {
-    const { base, channels, token } = this.#of
-    return history(base, { channels, token, signal: this.signal, ...parameters })
-  }
+  async askToken() { return (this.usedToken = await tokenOf(this.token, this.signal)) }
+  address(route, parameters) { return addressOf(this.base, route, this.channels, parameters) }
+  page(parameters) { return history(this.base, { ...this, signal: this.signal, ...parameters }) }
 
   opened(send) {
     if (this.signal.aborted || this.isOpen) return
     this.isOpen = true
     this.send = send
-    this.#of.onOpen(this)
+    this.onOpen(this)
   }
 
   heard() { this.#heardAt = Date.now() }
@@ -258,10 +255,10 @@ class Link {
   /** What still comes of a connection that was given up is not heard. */
   take(message) {
     if (this.signal.aborted) return
-    if (!Number.isSafeInteger(message?.id)) throw new Error('what came is no message')
+    if (!isId(message?.id)) throw new Error('no message')
     this.heard()
     this.wasHeard = true
-    this.#of.onMessage(message)
+    this.onMessage(message)
   }
 
   drop(reason = DROPPED) {
@@ -270,11 +267,21 @@ class Link {
   }
 
   #look() {
-    const silence = Date.now() - this.#heardAt
+    const now = Date.now(), silence = now - this.#heardAt
     const { opening, probe } = this.times
-    if (silence > (this.wasHeard ? this.patience : opening)) this.drop(new Error(`silent for ${silence} ms`))
-    else if (silence > probe && this.isOpen) this.send?.({ unsubscribe: [] })
+    if (!this.wasHeard || !this.send) {
+      if (silence > (this.wasHeard ? this.patience : opening)) this.#giveUp(silence)
+    } else if (this.#probedAt < this.#heardAt) {
+      // Timers of a page in the background are late: nothing is given up that was not asked for a sign of life.
+      if (silence <= probe) return
+      this.#probedAt = now
+      this.send({ unsubscribe: [] })
+    } else if (now - this.#probedAt > this.patience - probe) {
+      this.#giveUp(silence)
+    }
   }
+
+  #giveUp(silence) { this.drop(new Error(`silent for ${silence} ms`)) }
 }
 
 const HANDLERS = { event: 'onEvent', gap: 'onGap', live: 'onLive' }
@@ -286,8 +293,10 @@ class Connection {
   /** Of the last message that came: the next connection begins there. `#handled` is of the last that was done with. */
   #received; #handled
   /** Messages for `for await`; undefined where there is an `onEvent`. */
-  #queue; #wakeReader = () => {}; #wakeWriter = () => {}
-  #link; #failures = 0; #hurry = () => {}
+  #queue
+  /** Who waits for the queue to change, or for the end. */
+  #waiting = new Set()
+  #link; #failures = 0; #renewals = 0; #hurry = () => {}
   /** Asked for and not yet answered, and whether the first of them is on its way. */
   #changes = []; #isAsking = false
   /** Where other tabs hear what comes here; set in the tab that has the connection of all. */
@@ -298,8 +307,8 @@ class Connection {
     this.#options = options
     this.#times = { ...TIMES, ...options.times }
     this.#channels = new Set(namesOf(options.channels))
-    if (!this.#channels.size) throw new TypeError('a connection needs a channel')
-    this.#key = `pg_eventrelay:${this.#base}:${[...this.#channels].sort()}`
+    this.#check(this.#channels)
+    this.#key = `pg_eventrelay:${this.#base}:${JSON.stringify([...this.#channels].sort())}`
     this.#handled = new Position(options, this.#key)
     this.#received = { id: this.#handled.id, log: this.#handled.log }
     if (!options.onEvent) this.#queue = []
@@ -314,8 +323,8 @@ class Connection {
   get lastSeenId() { return this.#handled.id }
   get log() { return this.#handled.log }
 
-  subscribe(...channels) { return this.#change('subscribe', channels) }
-  unsubscribe(...channels) { return this.#change('unsubscribe', channels) }
+  subscribe(...channels) { return this.#request('subscribe', channels.flat()) }
+  unsubscribe(...channels) { return this.#request('unsubscribe', channels.flat()) }
 
   reconnect() {
     this.#link?.drop()
@@ -325,23 +334,23 @@ class Connection {
   close() {
     this.#end.abort()
     this.reconnect()
-    this.#wakeWriter()
-    this.#wakeReader()
+    this.#wake()
   }
 
   async* [Symbol.asyncIterator]() {
-    if (!this.#queue) throw new TypeError('with onEvent there is nothing to iterate over')
+    if (!this.#queue) throw new TypeError('onEvent takes all')
     try {
-      while (!this.#end.signal.aborted || this.#error) {
+      while (!this.#isOver || this.#error) {
         const message = this.#queue.shift()
         if (message) {
-          if (!this.#queue.length) this.#wakeWriter()
-          // When the next one is asked for, or none any more, this one is done with.
-          try { yield message } finally { this.#handled.move(message) }
+          if (!this.#queue.length) this.#wake()
+          yield message
+          // The next one is asked for, so this one is done with.
+          this.#handled.move(message)
         } else if (this.#error) {
           throw this.#error
         } else {
-          await new Promise((resolve) => { this.#wakeReader = resolve })
+          await this.#change()
         }
       }
     } finally {
@@ -362,60 +371,91 @@ class Connection {
     } finally {
       this.#end.abort()
       for (const { fail } of this.#changes) fail(this.#error ?? new Error('closed'))
-      this.#wakeReader()
+      this.#wake()
     }
   }
 
-  /** One connection after another, until the end. Throws `Refused`. */
-  async #connect() {
-    const WebSocket = this.#options.WebSocket ?? globalThis.WebSocket
-    const { token, transports = Object.keys(TRANSPORTS) } = this.#options
-    const names = transports.filter((name) => name !== 'websocket' || WebSocket)
-    if (!names.length) throw new TypeError('there is no transport')
-    const newLink = () => (this.#link = new Link({
-      base: this.#base, channels: this.#channels, received: this.#received, times: this.#times,
+  get #isOver() { return this.#end.signal.aborted }
+  get #isFull() { return this.#queue?.length >= MAX_QUEUE }
+  /** Of the queue, or the end. */
+  #change() { return new Promise((resolve) => this.#waiting.add(resolve)) }
+  #wake() {
+    for (const resolve of this.#waiting) resolve()
+    this.#waiting.clear()
+  }
+
+  #newLink() {
+    const { token, WebSocket = globalThis.WebSocket } = this.#options
+    return (this.#link = new Link({
+      base: this.#base, channels: this.#channels, received: this.#received, times: this.#times, failures: this.#failures,
       token, WebSocket, onOpen: (link) => this.#opened(link), onMessage: (message) => this.#take(message),
     }))
-    let at = 0, renewals = 0
-    while (!this.#end.signal.aborted) {
-      if (this.#queue?.length >= MAX_QUEUE) {
-        await new Promise((resolve) => { this.#wakeWriter = resolve })
+  }
+
+  /** A request by itself: what it gives, or why it failed. */
+  async #ask(parameters) {
+    const link = this.#newLink()
+    const answer = await link.page(parameters).then((page) => ({ page }), (error) => ({ error: link.signal.reason ?? error }))
+    link.drop()
+    return answer
+  }
+
+  /** One connection after another, until the end, or until other tabs would wait for the reader of this one. */
+  async #connect() {
+    const { token, transports = Object.keys(TRANSPORTS), WebSocket = globalThis.WebSocket } = this.#options
+    const names = transports.filter((name) => TRANSPORTS[name] && (name !== 'websocket' || WebSocket))
+    if (!names.length) throw new TypeError('no such transport')
+    let at = 0
+    while (!this.#isOver) {
+      if (this.#isFull) {
+        if (this.#tabs) return
+        await this.#pause()
         continue
       }
-      const transport = names[at], began = Date.now(), link = newLink()
+      const transport = names[at], began = Date.now(), link = this.#newLink()
       this.#enter('connecting', { transport })
       let error = await TRANSPORTS[transport](link).then(() => DROPPED, (reason) => link.signal.reason ?? reason)
       link.drop()
-      if (link.wasHeard && Date.now() - began > this.#times.retryBetter) at = 0
+      const lasted = Date.now() - began
+      if (link.wasHeard && lasted > this.#times.retryBetter) at = 0
+      if (link.wasHeard && lasted > this.#times.longestWait) this.#failures = 0
       if (error === DROPPED) continue
       if (!link.wasHeard && !error.answered) {
         // Either the relay is away, or this transport does not get through where a request does.
-        const probe = newLink()
-        const failure = await probe.page({ limit: 0, token: link.usedToken ?? token }).then(() => undefined, (reason) => probe.signal.reason ?? reason)
-        probe.drop()
-        if (failure === DROPPED) continue
-        if (failure) error = failure
-        else {
-          at = (at + 1) % names.length
-          if (at > 0) continue
-        }
+        const probe = await this.#ask({ limit: 0, token: link.usedToken ?? token })
+        error = probe.error ?? error
+        if (!probe.error) at = (at + 1) % names.length
+        if (error === DROPPED || !probe.error && at) continue
       }
-      if (link.wasHeard) renewals = 0
-      // A token may end on its way here, so another one is asked for once.
-      if (error instanceof Refused && !(error.status === 401 && typeof token === 'function' && !renewals++)) throw error
-      const longest = Math.min(this.#times.longestWait, this.#times.firstWait * 2 ** this.#failures++)
-      const wait = Math.max(error.retryAfter ?? 0, longest * (0.5 + Math.random() / 2))
-      this.#enter('waiting', { transport, error, wait })
-      await this.#sleep(wait)
+      await this.#failed(error, transport)
     }
   }
 
-  /** Until `reconnect()` or `close()` at the most. */
-  async #sleep(milliseconds) {
+  /** Waits before the next attempt, until `reconnect()` or `close()` at the most. Throws what is final. */
+  async #failed(error, transport) {
+    // A token may end on its way here, so another one is asked for once.
+    const isRenewed = error.status === 401 && typeof this.#options.token === 'function' && !this.#renewals++
+    if (error instanceof Refused && !isRenewed) throw error
+    const longest = Math.min(this.#times.longestWait, this.#times.firstWait * 2 ** this.#failures++)
+    const wait = Math.max(error.retryAfter ?? 0, longest * (0.5 + Math.random() / 2))
     const hurry = new AbortController()
     this.#hurry = () => hurry.abort()
-    if (!this.#end.signal.aborted) await sleep(milliseconds, hurry.signal).catch(() => {})
+    this.#enter('waiting', { transport, error, wait })
+    if (!this.#isOver) await sleep(wait, hurry.signal).catch(() => {})
     this.#hurry = () => {}
+  }
+
+  /** While nothing more can be taken, there is no connection, but what is asked for is answered. */
+  async #pause() {
+    const link = this.#newLink()
+    const ended = new Promise((resolve) => link.signal.addEventListener('abort', resolve))
+    link.isOpen = true
+    this.#isAsking = false
+    this.#askNext(link)
+    await Promise.race([this.#change(), ended])
+    link.drop()
+    const { reason } = link.signal
+    if (reason !== DROPPED && this.#changes.length) await this.#failed(reason)
   }
 
   #opened(link) {
@@ -425,24 +465,26 @@ class Connection {
   }
 
   #take(message) {
-    this.#failures = 0
+    this.#renewals = 0
     if (message.type === 'live') this.#enter('live')
+    else this.#failures = 0
     if (Array.isArray(message.channels)) this.#answered(message)
     this.#deliver(message)
   }
 
   #deliver(message) {
+    if (this.#isOver) return
     const { type, id, log = this.#received.log } = message
     const after = this.#received.id
-    if (Number.isSafeInteger(id)) this.#received = { id, log }
+    if (isId(id)) this.#received = { id, log }
     this.#tabs?.postMessage({ after, message, log })
     if (!this.#queue) {
       this.#call(HANDLERS[type], message)
       this.#handled.move(message)
     } else if (HANDLERS[type]) {
       this.#queue.push(message)
-      this.#wakeReader()
-      if (this.#queue.length >= MAX_QUEUE) this.#link?.drop()
+      this.#wake()
+      if (this.#isFull) this.#link?.drop()
     }
   }
 
@@ -458,15 +500,27 @@ class Connection {
 
   // Other channels
 
-  #change(kind, channels) {
+  #check(channels) {
+    if (!channels.size) throw new TypeError('no channels')
+    if (addressOf(this.#base, 'listen', channels, {}).href.length > MAX_ADDRESS) throw new TypeError('too many channels')
+  }
+
+  /** The channels with these changes. Throws where the relay would not take them. */
+  #channelsAfter(...changes) {
+    const channels = new Set(this.#channels)
+    for (const each of changes) apply(each, channels)
+    this.#check(channels)
+    return channels
+  }
+
+  #request(kind, channels) {
     return new Promise((resolve, fail) => {
-      if (this.#options.shared) throw new TypeError('a shared connection keeps its channels')
+      if (this.#options.shared) throw new TypeError('shared channels stay')
       if (!channels.length) return resolve()
-      const change = { kind, channels, resolve, fail }
-      const then = new Set(this.#channels)
-      for (const each of [...this.#changes, change]) apply(each, then)
-      if (!then.size) throw new TypeError('a connection needs a channel: close() ends it')
-      if (this.#end.signal.aborted) throw this.#error ?? new Error('closed')
+      if (channels.length > MAX_NAMES) throw new TypeError('too many channels')
+      const change = { kind, channels: channels.map(String), resolve, fail }
+      this.#channelsAfter(...this.#changes, change)
+      if (this.#isOver) throw this.#error ?? new Error('closed')
       this.#changes.push(change)
       if (this.#link?.isOpen) this.#askNext(this.#link)
     })
@@ -475,33 +529,41 @@ class Connection {
   /** One at a time, as the relay bounds how many may wait. What is not answered is asked for on the next connection. */
   async #askNext(link) {
     const [change] = this.#changes
-    if (!change || this.#isAsking) return
+    if (!change || this.#isAsking || link.signal.aborted) return
     this.#isAsking = true
     const { kind, channels } = change
+    let then
+    // One before it may have been refused.
+    try { then = this.#channelsAfter(change) } catch (error) { return this.#settle(error) }
     if (link.send) return link.send({ [kind]: channels })
     // Another transport begins anew with what was asked for, if the relay takes it.
     try {
-      if (kind === 'subscribe') await link.page({ channels: new Set([...this.#channels, ...channels]), limit: 0 })
+      if (kind === 'subscribe') await link.page({ channels: then, limit: 0 })
       if (link.signal.aborted) return
-      this.#answered({ type: kind, channels })
-      if (!this.#changes.length) link.drop()
+      link.drop()
+      this.#settle()
     } catch (error) {
       if (link.signal.aborted) return
-      if (error instanceof Refused) this.#answered({ ...error, type: 'refused', channels, detail: error.message })
+      if (error instanceof Refused) this.#settle(error)
       else link.drop(error)
     }
   }
 
   #answered({ type, channels, status, detail }) {
-    // The answer to a probe.
-    if (!channels.length) return
+    if (type === 'refused') this.#settle(new Refused(status, detail))
+    // Else it is the answer to a probe.
+    else if (channels.length) this.#settle()
+  }
+
+  /** The first of what was asked for. */
+  #settle(error) {
     const change = this.#changes.shift()
-    if (type === 'refused') change?.fail(new Refused(status, detail))
+    this.#isAsking = false
+    if (error) change?.fail(error)
     else if (change) {
       apply(change, this.#channels)
       change.resolve()
     }
-    this.#isAsking = false
     this.#askNext(this.#link)
   }
 
@@ -513,85 +575,108 @@ class Connection {
    * When the tab goes, the lock goes to another one, which connects with its own position.
    */
   async #share() {
-    const { shared } = this.#options
-    const name = shared === true ? this.#key : `${this.#key}:${shared}`
+    const name = `${this.#key}:${this.#options.shared}`
     const tabs = new BroadcastChannel(name), me = Math.random()
     let work = Promise.resolve(), queued = 0, isBehind = false
     const join = () => {
       isBehind = false
-      tabs.postMessage({ join: me })
+      if (!this.#isOver) tabs.postMessage({ join: me })
     }
-    tabs.onmessage = ({ data }) => {
+    const follow = ({ data }) => {
       if (data.join || (data.to ?? me) !== me) return
       // What finds no place is read up afterwards.
       if (queued >= MAX_QUEUE) return void (isBehind = true)
       queued += 1
-      work = work.then(() => this.#follow(data)).finally(() => { if (!--queued && isBehind) join() })
+      work = work.then(() => this.#follow(data)).catch((error) => {
+        this.#error ??= error
+        this.close()
+      }).finally(() => { if (!--queued && isBehind) join() })
+    }
+    const answer = ({ data: { join: to } }) => {
+      const { id: after, log } = this.#received
+      if (to && after !== 'latest') tabs.postMessage({ to, after, log })
     }
     const lead = async () => {
-      tabs.onmessage = ({ data: { join: to } }) => {
-        const { id: after, log } = this.#received
-        if (to && after !== 'latest') tabs.postMessage({ to, after, log })
-      }
-      await work
+      // What it was reading up comes by its own connection.
+      tabs.onmessage = answer
       this.#tabs = tabs
+      this.reconnect()
+      this.#wake()
+      await work
       await this.#connect()
     }
-    this.#enter('shared')
-    join()
     try {
-      await navigator.locks.request(name, { signal: this.#end.signal }, lead)
-    } catch (error) {
-      if (this.#error || !this.#end.signal.aborted) throw this.#error ?? error
+      while (!this.#isOver) {
+        tabs.onmessage = follow
+        this.#enter('shared')
+        join()
+        await navigator.locks.request(name, { signal: this.#end.signal }, lead).catch((error) => {
+          if (this.#tabs) throw error
+          // Where a page may not have locks, it has a connection of its own.
+          if (!this.#isOver) return this.#connect()
+        })
+        this.#tabs = undefined
+        while (this.#isFull && !this.#isOver) await this.#change()
+      }
     } finally {
       tabs.close()
     }
+    if (this.#error) throw this.#error
   }
 
   /** Without a message: where the other tab is. */
   async #follow({ after, message, log }) {
+    if (this.#tabs) return
     const { id, log: mine } = this.#received
-    const next = message ?? { type: 'live', id: after, log }
-    const from = after === 'latest' ? next.id - 1 : after
+    let next = message ?? { type: 'live', id: after, log }
+    // What comes first is `live`, with the head.
+    const from = after === 'latest' ? next.id : after
     if (id !== 'latest' && id !== from) {
-      if (next.reason === 'ahead' || next.reason === 'replaced') {
+      if (next.reason === 'replaced') {
+        next = { ...next, after: Math.min(id, next.after) }
+      } else if (next.reason === 'ahead') {
         // It takes back only who is ahead as well.
         if (next.id >= id) return
       } else if (mine && log && mine !== log) {
-        const [low, high] = id < from ? [id, from] : [from, id]
-        this.#deliver({ type: 'gap', id: from, channel: null, after: low, before: high + 1, lost: null, reason: 'replaced' })
+        this.#received.log = log
+        this.#deliver({ ...gap(Math.min(id, from), Math.max(id, from) + 1, 'replaced'), id: from })
       } else if (next.id <= id) {
         return
       } else if (from > id) {
         await this.#readUp(from)
       }
     }
-    while (this.#queue?.length >= MAX_QUEUE && !this.#end.signal.aborted) await new Promise((resolve) => { this.#wakeWriter = resolve })
-    if (!this.#end.signal.aborted) this.#deliver(next)
+    while (this.#isFull && !this.#tabs && !this.#isOver) await this.#change()
+    if (!this.#tabs) this.#deliver(next)
   }
 
   /** What the history has up to this id. */
   async #readUp(to) {
-    const { signal } = this.#end
-    while (!signal.aborted) {
-      try {
-        const page = await history(this.#base, {
-          channels: this.#channels, token: this.#options.token, signal, after: this.#received.id, before: to + 1, limit: PAGE,
-        })
-        for (const message of page.events) this.#deliver(message)
-        if (page.has_more) continue
-        // Else something was told before it was written.
-        if (page.head >= to) return
-      } catch (error) {
-        if (error instanceof Refused) {
-          this.#error = error
-          return this.close()
-        }
+    const isOver = () => this.#tabs || this.#isOver
+    for (let looks = 0; looks < MAX_LOOKS && !isOver(); ) {
+      if (this.#isFull) {
+        await this.#change()
+        continue
       }
-      await this.#sleep(this.#times.firstWait)
+      const { page, error } = await this.#ask({ after: this.#received.id, before: to + 1, limit: PAGE })
+      if (isOver()) return
+      if (error) {
+        if (error !== DROPPED) await this.#failed(error)
+        continue
+      }
+      this.#renewals = this.#failures = 0
+      for (const message of page.events) this.#deliver(message)
+      if (page.has_more && page.events.length) continue
+      if (page.head >= to) return this.#enter('shared')
+      // Something was told before it was written.
+      looks += 1
+      await sleep(this.#times.firstWait, this.#end.signal).catch(() => {})
     }
+    if (!isOver()) this.#deliver({ ...gap(this.#received.id, to + 1, 'unlogged'), id: to })
   }
 }
+
+const gap = (after, before, reason) => ({ type: 'gap', id: after, channel: null, after, before, lost: null, reason })
 
 function apply({ kind, channels }, to) {
   for (const channel of channels) kind === 'subscribe' ? to.add(channel) : to.delete(channel)

@@ -44,8 +44,8 @@ def answer(status, body="", **headers):
 class BadNetwork:
     """Carries connections to `port`. How it treats them may be changed at any time and holds for what comes then.
 
-    - `cut_after`: the least and the most bytes that a connection carries before it is cut; None cuts none. One in eight
-      is cut within what the client sends. A cut is an end or a reset.
+    - `cut_after`: the least and the most bytes that come to the client before a connection is cut; None cuts none. One in
+      eight may be cut within what the client sends, too. A cut is an end or a reset.
     - `stalls`: how likely it is silence until the client leaves instead.
     - `refuse`: how likely a connection is reset before it carries anything.
     - `meddle`: asked about each request. Bytes are sent in place of the relay's answer, HOLD is silence until the
@@ -141,9 +141,10 @@ class Carried:
         # Bytes that may still pass in each direction.
         self.left = {"up": float("inf"), "down": float("inf")}
         if network.cut_after:
-            # A request has some hundred bytes.
-            is_upward = network.random.random() < 1 / 8
-            self.left["up" if is_upward else "down"] = network.random.randint(*((1, 600) if is_upward else network.cut_after))
+            self.left["down"] = network.random.randint(*network.cut_after)
+            if network.random.random() < 1 / 8:
+                # A request has some hundred bytes.
+                self.left["up"] = network.random.randint(1, 600)
 
     async def run(self):
         if self.network.random.random() < self.network.refuse:

@@ -72,6 +72,9 @@ export function makeDriver({ connect, history, Refused }) {
     stop: (name) => clients.get(name).iterator.return().then(() => null),
     subscribe: (name, ...channels) => clients.get(name).client.subscribe(...channels),
     unsubscribe: (name, ...channels) => clients.get(name).client.unsubscribe(...channels),
+    /** Asks for all of them at once. @returns what became of each, null if it was done. */
+    changes: (name, ...changes) => Promise.all(changes.map(([kind, ...channels]) =>
+      clients.get(name).client[kind](...channels).then(() => null, failure))),
     reconnect: (name) => clients.get(name).client.reconnect(),
     close: (name) => clients.get(name).client.close(),
     history: (url, options) => history(url, options),
