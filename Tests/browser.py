@@ -27,6 +27,8 @@ from selenium.webdriver.chrome.service import Service
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 RELAY = os.path.abspath(os.environ.get("PG_EVENTRELAY", REPOSITORY / ".build/debug/pg_eventrelay"))
+# A folder to take the viewer from in place of the binary: a change is seen without a build.
+ASSETS = {"ES_ASSETSPATH": folder} if (folder := os.environ.get("VIEWER_ASSETS")) else {}
 # Generous: it is only ever reached by a failure, and CI machines stall.
 DEADLINE_SECONDS = 30
 
@@ -133,6 +135,7 @@ class Relay:
             "ES_HTTPHOST": "127.0.0.1",
             "ES_HTTPPORT": str(self.port),
             "ES_LOGPATH": str(self.folder / "relay.db"),
+            **ASSETS,
             **settings,
         }
         self.environment = environment
