@@ -103,8 +103,9 @@ let package = Package(
             resources: [
                 .embedInCode("client.js"), .embedInCode("client.d.ts"),
                 .embedInCode("index.html"), .embedInCode("viewer.css"), .embedInCode("viewer.js"),
-                .embedInCode("chart.js"), .embedInCode("dom.js"), .embedInCode("list.js"),
-                .embedInCode("payload.js"), .embedInCode("search.js"), .embedInCode("timeline.js"),
+                .embedInCode("chart.js"), .embedInCode("chips.js"), .embedInCode("dom.js"), .embedInCode("list.js"),
+                .embedInCode("payload.js"), .embedInCode("relay.js"), .embedInCode("screen.js"),
+                .embedInCode("search.js"), .embedInCode("timeline.js"),
             ],
             swiftSettings: settings
         ),

@@ -16,9 +16,12 @@ package let viewerAssets: [Asset] = [
     Asset(fileName: "viewer.css", bytes: PackageResources.viewer_css),
     Asset(fileName: "viewer.js", bytes: PackageResources.viewer_js),
     Asset(fileName: "chart.js", bytes: PackageResources.chart_js),
+    Asset(fileName: "chips.js", bytes: PackageResources.chips_js),
     Asset(fileName: "dom.js", bytes: PackageResources.dom_js),
     Asset(fileName: "list.js", bytes: PackageResources.list_js),
     Asset(fileName: "payload.js", bytes: PackageResources.payload_js),
+    Asset(fileName: "relay.js", bytes: PackageResources.relay_js),
+    Asset(fileName: "screen.js", bytes: PackageResources.screen_js),
     Asset(fileName: "search.js", bytes: PackageResources.search_js),
     Asset(fileName: "timeline.js", bytes: PackageResources.timeline_js),
 ]

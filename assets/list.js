@@ -6,6 +6,7 @@ const MAX_ROWS = 2000;
 /** Made for one frame: some 20 ms of work, so that a flood leaves time for clicks. */
 const MAX_NEW_ROWS = 200;
 const PAGE = 100;
+const FEW = 3;
 /** A relay records 1,000 channels, unless told otherwise. */
 const MAX_COLOURED = 1000;
 const COLOURS = 8;
@@ -136,18 +137,22 @@ export class EventList {
     return this.loadOlder();
   }
 
-  /** The page around an id, in place of all. The entry there, or the one below it, is marked. */
-  openAt(id, isFocused) {
+  /**
+   * The page around an id, in place of all. The entry there, or the one below it, is marked. It comes to stand in the
+   * middle of the window, or, for a reader who holds the slider above the list, near the top of the list.
+   */
+  openAt(id, isHeld) {
     this.#clear();
     this.isDetached = true;
     return this.#load(async () => {
-      const ends = [{ after: id }, { before: id + 1 }];
-      return Promise.all(ends.map((each) => this.#of.fetchPage({ ...each, limit: PAGE / 2 })));
+      const above = isHeld ? FEW : PAGE / 2;
+      const ends = [{ after: id, limit: above }, { before: id + 1, limit: PAGE / 2 }];
+      return Promise.all(ends.map(this.#of.fetchPage));
     }, ([newer, older]) => {
       this.#list.append(...this.#makeRows([...older.events, ...newer.events]).reverse());
       this.hasOlder = older.has_more;
       this.#reach(newer);
-      this.#mark(id, isFocused);
+      this.#mark(id, isHeld);
       return newer;
     });
   }
@@ -196,14 +201,15 @@ export class EventList {
     if (!this.isDetached) this.#leftOut = 0;
   }
 
-  #mark(id, isFocused) {
+  #mark(id, isHeld) {
     const rows = [...this.#list.children];
     const row = rows.find((each) => this.#idOf(each) <= id) ?? rows.at(-1);
     if (!row) return;
     row.classList.add('marked');
     row.setAttribute('aria-current', 'true');
+    if (isHeld) return;
     row.tabIndex = -1;
-    if (isFocused) row.focus({ preventScroll: true });
+    row.focus({ preventScroll: true });
     row.scrollIntoView({ block: 'center' });
   }
 

@@ -83,6 +83,7 @@ export class Timeline {
 
   /** Entries of a connection lie one behind the other. */
   takeLive(entry) {
+    if (this.isEmpty && entry.type !== 'event') return;
     if (this.isEmpty) this.bound({ oldest: entry.id, newest: entry.id });
     this.#bounds.newest = Math.max(this.#bounds.newest, entry.id);
     this.#add(entry);

@@ -540,15 +540,18 @@ class ViewerTest(unittest.TestCase):
         chromium.back()
         self.wait_until(lambda: marked() == ["event 200"], "the event, marked")
 
-    def test_link_to_what_is_gone_says_so(self):
+    def test_link_to_what_is_not_there_says_so(self):
         self.open()
         postgres.notify(self.channel, "first")
         self.wait_for_payloads(["first"])
-        self.open(at=self.rows()[0]["id"] - 1)
-        self.assertTrue(self.text("place").startswith("Around "), self.text("place"))
-        self.assertTrue(self.rows()[0]["isMarked"])
+        first = self.rows()[0]["id"]
+        for at, said in ((first, "At "), (first - 1, "The log does not reach back so far"), (first + 1, "Around ")):
+            self.open(at=at)
+            self.assertTrue(self.text("place").startswith(said), self.text("place"))
+            self.assertTrue(self.rows()[0]["isMarked"])
         self.open(at="nonsense")
         self.wait_for_payloads(["first"])
+        self.assertFalse(self.rows()[0]["isMarked"])
 
     # Chart and timeline
 
@@ -860,7 +863,7 @@ class ViewerTest(unittest.TestCase):
         loaded = chromium.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
         paths = sorted(urllib.parse.urlparse(url).path for url in loaded if url.startswith(relay.url))
         self.assertEqual(len(paths), len(loaded), loaded)
-        modules = ["chart", "client", "dom", "list", "payload", "search", "timeline", "viewer"]
+        modules = ["chart", "chips", "client", "dom", "list", "payload", "relay", "screen", "search", "timeline", "viewer"]
         self.assertEqual(set(paths), {"/channels", "/history", "/viewer.css", *(f"/{name}.js" for name in modules)})
 
 
