@@ -39,7 +39,7 @@ SOURCES := $(wildcard Package.swift Sources Tests Benchmarks Plugins migrations 
 ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
 endif
-.PHONY: help run example build release test test-swift test-viewer test-client test-examples autobahn fuzz slow-clients soak kill-loop \
+.PHONY: help run example build release test test-swift test-viewer test-client test-examples screenshots autobahn fuzz slow-clients soak kill-loop \
 	bench bench-smoke bench-tools tsan tsan-short asan \
 	test-packaging dist deb deb-test sbom static lint format requirements clean
 
@@ -88,6 +88,11 @@ test-examples: requirements ## only the examples, in a headless Chromium
 test-client: requirements ## only the JavaScript client, in Node and in a headless Chromium
 	swift build --product $(PROGRAM) $(SWIFT_FLAGS)
 	PG_EVENTRELAY=.build/debug/$(PROGRAM) /usr/bin/python3 Tests/ClientTests/client_test.py
+
+# The Debian packages fonts-inter and fonts-jetbrains-mono make them look as on most people's machines.
+screenshots: requirements ## the README's pictures of the viewer, docs/images/viewer-*.png
+	swift build --product $(PROGRAM) $(SWIFT_FLAGS)
+	PG_EVENTRELAY=.build/debug/$(PROGRAM) scripts/screenshots.py
 
 # What surrounds the debug build.
 test-packaging: requirements ## only the unit, manual, completions, tarball, Dockerfile and bill of materials
