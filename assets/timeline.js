@@ -1,4 +1,4 @@
-import { bars, count, formatted, sizeOfPicture, shortTime } from './dom.js';
+import { bars, count, sizeOfPicture, shortTime } from './dom.js';
 import { GAPS } from './list.js';
 
 const BINS = 240;
@@ -72,7 +72,9 @@ export class Timeline {
   take({ events, has_more: hasMore, head, oldest, newest }, { after, before, limit }) {
     this.bound({ oldest, newest });
     if (limit === 0 || this.isEmpty || (hasMore && events.length === 0)) return;
-    const above = before === undefined ? head : Math.min(before - 1, head);
+    // The head is looked at before the page, which may hold what came in between.
+    const end = Math.max(head, events.at(-1)?.id ?? 0);
+    const above = before === undefined ? end : Math.min(before - 1, end);
     const [first, last] = after === undefined
       ? [hasMore ? events[0].id : 0, above]
       : [after + 1, hasMore ? events.at(-1).id : above];
@@ -145,7 +147,7 @@ export class Timeline {
 
   summary() {
     if (this.isEmpty) return 'nothing retained yet';
-    const gaps = this.isEstimate ? `${formatted(this.#gaps.size)} known gaps, paler is estimated` : count(this.#gaps.size, 'gap');
+    const gaps = this.isEstimate ? `${count(this.#gaps.size, 'known gap')}, paler is estimated` : count(this.#gaps.size, 'gap');
     return `${this.#events()} · ${gaps}`;
   }
 

@@ -340,8 +340,8 @@ class ViewerTest(unittest.TestCase):
         self.assertLessEqual(len(self.rows("li")), 2000)
         numbers = [json.loads(payload)["number"] for payload in self.payloads()]
         self.assertEqual(numbers, list(range(99_999, 99_999 - len(numbers), -1)))
-        # A second: what nobody would call frozen, on a machine that does all of it on two cores.
-        self.assertLess(chromium.execute_script("return window.longest"), 1000)
+        # Nobody would call that frozen, on two cores that do all of it, PostgreSQL and a debug build of the relay too.
+        self.assertLess(chromium.execute_script("return window.longest"), 2000)
 
     # Filter, search and pause
 
@@ -595,6 +595,10 @@ class ViewerTest(unittest.TestCase):
         self.assertEqual(self.focus(), "slider")
         slider.send_keys(Keys.END)
         self.wait_until(lambda: [row["payload"] for row in self.rows() if row["isMarked"]] == ["late"], "the newest")
+        # The same by the mouse, at the left end.
+        middle = slider.rect["width"] / 2
+        ActionChains(chromium).move_to_element_with_offset(slider, 9 - middle, 0).click().perform()
+        self.wait_until(lambda: [row["payload"] for row in self.rows() if row["isMarked"]] == ["early 0"], "the oldest")
 
     def test_timeline_of_a_large_log_is_read_in_part_and_says_so(self):
         self.open()
@@ -860,11 +864,16 @@ class ViewerTest(unittest.TestCase):
 
     def test_page_loads_nothing_but_its_own_files(self):
         self.open()
-        loaded = chromium.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
-        paths = sorted(urllib.parse.urlparse(url).path for url in loaded if url.startswith(relay.url))
-        self.assertEqual(len(paths), len(loaded), loaded)
         modules = ["chart", "chips", "client", "dom", "list", "payload", "relay", "screen", "search", "timeline", "viewer"]
-        self.assertEqual(set(paths), {"/channels", "/history", "/viewer.css", *(f"/{name}.js" for name in modules)})
+        expected = {"/channels", "/history", "/viewer.css", *(f"/{name}.js" for name in modules)}
+
+        def loaded():
+            urls = chromium.execute_script("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+            self.assertEqual([url for url in urls if not url.startswith(f"{relay.url}/")], [])
+            return {urllib.parse.urlparse(url).path for url in urls}
+
+        self.wait_until(lambda: loaded() >= expected, "all of its files")
+        self.assertEqual(loaded(), expected)
 
 
 class EventStreamTest(unittest.TestCase):
