@@ -6,6 +6,7 @@ const MAX_ROWS = 2000;
 /** Made for one frame: some 20 ms of work, so that a flood leaves time for clicks. */
 const MAX_NEW_ROWS = 200;
 const PAGE = 100;
+/** Rows above a place that the slider leads to: enough to see where one is. */
 const FEW = 3;
 /** A relay records 1,000 channels, unless told otherwise. */
 const MAX_COLOURED = 1000;

@@ -130,9 +130,14 @@ def emulate(browser, scheme, width, height):
 
 
 def main():
-    fonts = pathlib.Path(tempfile.mkdtemp(prefix="viewer-fonts-")) / "fonts.conf"
-    fonts.write_text(FONTS)
-    os.environ["FONTCONFIG_FILE"] = str(fonts)
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as fonts:
+        fonts.write(FONTS)
+        fonts.flush()
+        os.environ["FONTCONFIG_FILE"] = fonts.name
+        take_all()
+
+
+def take_all():
     postgres = viewer_test.Postgres()
     relay = viewer_test.Relay(postgres.url, ES_CHANNELS=",".join([*CHANNELS, "*"]))
     browser = viewer_test.start_chromium()
