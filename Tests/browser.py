@@ -194,9 +194,12 @@ def start_chromium():
     return webdriver.Chrome(service=Service(shutil.which("chromedriver") or "chromedriver"), options=options)
 
 
-def emulate(chromium, scheme, width=1200, height=860):
+def emulate(chromium, scheme, width=1200, height=860, motion="no-preference"):
     chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-        "features": [{"name": "prefers-color-scheme", "value": scheme}],
+        "features": [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": motion},
+        ],
     })
     chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
         "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,

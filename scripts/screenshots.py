@@ -8,6 +8,7 @@ fonts-inter and fonts-jetbrains-mono make the pictures look as on most people's 
 in what there is. With VIEWER_ASSETS set, the files of that folder are shown in place of the binary's.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -121,14 +122,6 @@ def take(name, browser):
     print(f"{FOLDER / name}.png, {len(picture):,} bytes")
 
 
-def emulate(browser, scheme, width, height):
-    features = [{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-        "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
-    })
-
-
 def main():
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as fonts:
         fonts.write(FONTS)
@@ -138,10 +131,13 @@ def main():
 
 
 def take_all():
-    postgres = viewer_test.Postgres()
-    relay = viewer_test.Relay(postgres.url, ES_CHANNELS=",".join([*CHANNELS, "*"]))
-    browser = viewer_test.start_chromium()
-    try:
+    with contextlib.ExitStack() as stack:
+        postgres = viewer_test.Postgres()
+        stack.callback(postgres.remove)
+        relay = viewer_test.Relay(postgres.url, ES_CHANNELS=",".join([*CHANNELS, "*"]))
+        stack.callback(relay.remove)
+        browser = viewer_test.start_chromium()
+        stack.callback(browser.quit)
         relay.stop()
         number = write_history(relay.folder / "relay.db")
         relay.start()
@@ -161,12 +157,15 @@ def take_all():
             # Not by the mouse, which would stay and be seen.
             browser.execute_script("document.getElementById(arguments[0]).click()", identifier)
 
+        def emulate(scheme, width):
+            viewer_test.emulate(browser, scheme, width, 760, motion="reduce")
+
         def settle():
             """Chart and timeline are painted each second, and the counts of channels are a second old."""
             browser.execute_async_script("setTimeout(arguments[0], 2500)")
 
         address = f"{relay.url}/?channel=people&channel=orders.*"
-        emulate(browser, "light", 1120, 760)
+        emulate("light", 1120)
         browser.get(address)
         wait_for("live")
         notify(2)
@@ -179,15 +178,11 @@ def take_all():
         notify(2)
         settle()
         for scheme in ("light", "dark"):
-            emulate(browser, scheme, 1120, 760)
+            emulate(scheme, 1120)
             take(f"viewer-{scheme}", browser)
-        emulate(browser, "light", 390, 760)
+        emulate("light", 390)
         settle()
         take("viewer-phone", browser)
-    finally:
-        browser.quit()
-        relay.remove()
-        postgres.remove()
 
 
 if __name__ == "__main__":

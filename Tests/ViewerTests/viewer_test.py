@@ -29,7 +29,10 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from browser import DEADLINE_SECONDS, REPOSITORY, Postgres, Relay, eventually, signed_token, start_chromium
+from browser import (
+    DEADLINE_SECONDS, REPOSITORY, Postgres, Relay, emulate, eventually, signed_token, start_chromium, take_complaints,
+    take_requests,
+)
 
 SCREENSHOTS = os.environ.get("VIEWER_SCREENSHOTS")
 # The package that carries the newest axe-core.
@@ -83,45 +86,35 @@ class ViewerTest(unittest.TestCase):
         chromium.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
         # Leaves the last test's page, so that its requests and messages are not taken for this one's.
         chromium.get("about:blank")
-        chromium.get_log("browser")
-        chromium.get_log("performance")
+        take_complaints(chromium)
+        take_requests(chromium)
 
     def tearDown(self):
         self.assert_nothing_went_elsewhere()
-        self.assertEqual([entry["message"] for entry in chromium.get_log("browser") if entry["level"] == "SEVERE"], [])
+        self.assertEqual(take_complaints(chromium), [])
 
     def forget_refusals(self):
         """The browser tells of each in its log; nothing else may stand there."""
-        severe = [entry["message"] for entry in chromium.get_log("browser") if entry["level"] == "SEVERE"]
         known = (" 401 ", " 403 ", "HTTP Authentication failed", "Unexpected response code: 403")
-        self.assertEqual([each for each in severe if not any(words in each for words in known)], [])
+        self.assertEqual([each for each in take_complaints(chromium) if not any(words in each for words in known)], [])
 
     def assert_nothing_went_elsewhere(self):
         own = (f"{self.relay.url}/", f"{self.relay.url.replace('http', 'ws', 1)}/")
         allowed = ("data:", "about:", "chrome:", *own)
-        asked = []
-        for entry in chromium.get_log("performance"):
-            message = json.loads(entry["message"])["message"]
-            if message["method"] == "Network.requestWillBeSent":
-                asked.append(message["params"]["request"]["url"])
-            elif message["method"] == "Network.webSocketCreated":
-                asked.append(message["params"]["url"])
+        asked = take_requests(chromium)
         self.assertTrue(any(url.startswith(own) for url in asked), "the log of requests is empty")
         self.assertEqual([url for url in asked if not url.startswith(allowed)], [])
 
     # The page
 
-    def emulate(self, scheme, width=1200, height=860):
-        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-            "features": [
-                {"name": "prefers-color-scheme", "value": scheme},
-                # A colour on its way to another one has nobody's contrast.
-                {"name": "prefers-reduced-motion", "value": "reduce"},
-            ],
-        })
-        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
-        })
+    def emulate(self, scheme, **size):
+        # A colour on its way to another one has nobody's contrast.
+        emulate(chromium, scheme, motion="reduce", **size)
+
+    def begin_with(self, script):
+        """Run in each page before its own scripts."""
+        added = chromium.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        self.addCleanup(chromium.execute_cdp_cmd, "Page.removeScriptToEvaluateOnNewDocument", added)
 
     def open(self, *channels, at=None):
         """The channels' page, once it is live."""
@@ -143,6 +136,12 @@ class ViewerTest(unittest.TestCase):
                 return
             self.press(Keys.TAB)
         self.fail(f"the Tab key does not lead to {name}")
+
+    def is_hidden(self, identifier):
+        return self.element(identifier).get_property("hidden")
+
+    def marked(self):
+        return [row["payload"] for row in self.rows() if row["isMarked"]]
 
     def copied(self):
         return chromium.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
@@ -376,7 +375,7 @@ class ViewerTest(unittest.TestCase):
         self.assertIn("a <b>Needle</b>", found.text)
         self.retype("filter", "")
         found.click()
-        self.wait_until(lambda: [row["payload"] for row in self.rows() if row["isMarked"]] == ["a <b>Needle</b>"], "the event, marked")
+        self.wait_until(lambda: self.marked() == ["a <b>Needle</b>"], "the event, marked")
         self.assertEqual(self.payloads()[-7:], ["a <b>Needle</b>", *(f"straw {each}" for each in (6, 5, 4, 3, 2, 1))])
 
         # 250 are there, and it stops at 200.
@@ -509,10 +508,7 @@ class ViewerTest(unittest.TestCase):
         chromium.get(self.copied())
         self.wait_for_state("live")
 
-        def marked():
-            return [each["payload"] for each in self.rows() if each["isMarked"]]
-
-        self.wait_until(lambda: marked() == ["event 200"], "the event, marked")
+        self.wait_until(lambda: self.marked() == ["event 200"], "the event, marked")
         self.assertTrue(self.text("place").startswith("At "), self.text("place"))
         at_first = [f"event {index}" for index in range(250, 150, -1)]
         self.assertEqual(self.payloads()[:100], at_first)
@@ -533,12 +529,12 @@ class ViewerTest(unittest.TestCase):
 
         # The same from further back, by the button.
         chromium.refresh()
-        self.wait_until(lambda: marked() == ["event 200"], "the event, marked")
+        self.wait_until(lambda: self.marked() == ["event 200"], "the event, marked")
         self.element("newer").click()
         self.wait_until(lambda: self.payloads()[:2] == ["live again", "while in the past"], "the newest")
         self.assertNotIn("at=", chromium.current_url)
         chromium.back()
-        self.wait_until(lambda: marked() == ["event 200"], "the event, marked")
+        self.wait_until(lambda: self.marked() == ["event 200"], "the event, marked")
 
     def test_link_to_what_is_not_there_says_so(self):
         self.open()
@@ -591,14 +587,14 @@ class ViewerTest(unittest.TestCase):
         # And a place, by the slider.
         slider = self.element("slider")
         slider.send_keys(Keys.HOME)
-        self.wait_until(lambda: [row["payload"] for row in self.rows() if row["isMarked"]] == ["early 0"], "the oldest")
+        self.wait_until(lambda: self.marked() == ["early 0"], "the oldest")
         self.assertEqual(self.focus(), "slider")
         slider.send_keys(Keys.END)
-        self.wait_until(lambda: [row["payload"] for row in self.rows() if row["isMarked"]] == ["late"], "the newest")
+        self.wait_until(lambda: self.marked() == ["late"], "the newest")
         # The same by the mouse, at the left end.
         middle = slider.rect["width"] / 2
         ActionChains(chromium).move_to_element_with_offset(slider, 9 - middle, 0).click().perform()
-        self.wait_until(lambda: [row["payload"] for row in self.rows() if row["isMarked"]] == ["early 0"], "the oldest")
+        self.wait_until(lambda: self.marked() == ["early 0"], "the oldest")
 
     def test_timeline_of_a_large_log_is_read_in_part_and_says_so(self):
         self.open()
@@ -686,7 +682,7 @@ class ViewerTest(unittest.TestCase):
         """Nothing for axe-core to complain about, in both schemes, on a desktop and a phone that need not be scrolled sideways."""
         for scheme in ("light", "dark"):
             for width, height in ((1200, 860), (360, 740)):
-                self.emulate(scheme, width, height)
+                self.emulate(scheme, width=width, height=height)
                 self.screenshot(f"{where}-{scheme}-{width}")
                 seen = chromium.execute_script("return document.documentElement.scrollWidth")
                 self.assertLessEqual(seen, width, f"{where}, {scheme}")
