@@ -37,17 +37,27 @@ export function say(text) {
   $('said').textContent = text;
 }
 
-/** `navigator.clipboard` does not exist on plain http, where most relays are looked at. */
+/**
+ * `navigator.clipboard` does not exist on plain http, where most relays are looked at. The text is given to the event,
+ * as a text area would change its line breaks; but some browsers copy only where something is selected.
+ */
 function copy(text, from) {
-  const area = el('textarea', { class: 'unseen', 'aria-hidden': 'true' }, text);
+  const area = el('textarea', { class: 'unseen', 'aria-hidden': 'true' }, 'selected');
   const label = from.dataset.label ??= from.textContent;
+  let isGiven = false;
+  const give = (event) => {
+    event.clipboardData.setData('text/plain', text);
+    event.preventDefault();
+    isGiven = true;
+  };
   from.after(area);
   area.select();
-  document.execCommand('copy');
+  area.addEventListener('copy', give);
+  const isDone = document.execCommand('copy') && isGiven;
   area.remove();
   from.focus({ preventScroll: true });
-  from.textContent = 'Copied';
-  say('Copied');
+  from.textContent = isDone ? 'Copied' : 'Not copied';
+  say(from.textContent);
   setTimeout(() => { from.textContent = label; }, 1200);
 }
 

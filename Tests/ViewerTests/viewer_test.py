@@ -8,6 +8,7 @@ for axe-core. The PostgreSQL is a throw-away one of the test's own. With VIEWER_
 the page are left there.
 """
 
+import base64
 import json
 import os
 import pathlib
@@ -277,11 +278,12 @@ class ViewerTest(unittest.TestCase):
         self.assertEqual(self.rows()[0]["channel"], third)
 
     def test_offered_sql_works_for_any_channel_name(self):
-        channel = """it's "quoted" <b>&amp; ünï/%#"""
-        self.open(channel)
-        postgres.execute(self.text("sql"))
-        self.wait_for_payloads(['{"hello": "world"}'])
-        self.assertEqual(chromium.find_elements(By.CSS_SELECTOR, "main b:not(#state)"), [])
+        for channel in ("""it's "quoted" <b>&amp; ünï/%#""", "z\n\\! echo 'x'"):
+            self.open(channel)
+            self.assertTrue(self.text("sql").isprintable())
+            postgres.execute(self.text("sql"))
+            self.wait_for_payloads(['{"hello": "world"}'])
+            self.assertEqual(chromium.find_elements(By.CSS_SELECTOR, "main b:not(#state)"), [])
 
     # Live events
 
@@ -624,15 +626,46 @@ class ViewerTest(unittest.TestCase):
         for button in chromium.find_elements(By.XPATH, "//button[text()='Copy as psql line']"):
             button.click()
             lines.append(self.copied())
-        self.assertTrue(all(line.isprintable() or "🐘" in line for line in lines), lines)
+        self.assertTrue(all(line.isprintable() for line in lines), lines)
         postgres.execute("SET standard_conforming_strings = off;", *lines[::-1])
         postgres.execute(*lines[::-1])
         self.wait_for_log(self.channel, 3 * len(payloads))
         self.assertEqual([event["payload"] for event in relay.history(self.channel)], 3 * payloads)
 
-        for button in chromium.find_elements(By.XPATH, "//button[text()='Copy payload']")[:3]:
+    def test_copied_payload_is_the_same_to_the_byte(self):
+        self.open()
+        payloads = ["", "two\nlines\r\nand\ttab\rend\n", "  <b>blanks</b> 🐘  ", "\x01 control", "last"]
+        postgres.notify(self.channel, *payloads)
+        self.wait_until(lambda: len(self.rows()) == len(payloads), "all events")
+        # The empty one last, so that a clipboard with nothing in it is not taken for a copy.
+        for row, payload in zip(chromium.find_elements(By.CSS_SELECTOR, "#events > li"), payloads[::-1], strict=True):
+            row.find_element(By.CSS_SELECTOR, ".more").click()
+            button = row.find_element(By.CSS_SELECTOR, ".actions button")
             button.click()
-        self.assertEqual(self.copied(), payloads[-3])
+            self.assertEqual(button.text, "Copied")
+            self.assertEqual(self.copied(), payload)
+
+        chromium.execute_script("document.execCommand = () => false")
+        button.click()
+        self.assertEqual((button.text, self.text("said")), ("Not copied", "Not copied"))
+
+    def test_bytes_that_are_not_utf8_are_shown_and_sent_again(self):
+        postgres.execute("CREATE DATABASE bytes TEMPLATE template0 ENCODING SQL_ASCII LOCALE 'C';")
+        self.relay = Relay(postgres.url.replace("/postgres?", "/bytes?"))
+        self.addCleanup(self.relay.remove)
+        self.open()
+        sent = bytes(range(1, 256))
+        line = "".join(f"\\x{each:02x}" for each in sent)
+        postgres.execute("\\connect bytes", f"NOTIFY {self.channel}, E'{line}';")
+        size = self.wait_until(lambda: chromium.find_elements(By.CSS_SELECTOR, "#events summary .size"), "the event")[0]
+        self.assertIn("not UTF-8", size.get_property("textContent"))
+        chromium.find_element(By.CSS_SELECTOR, "#events .more").click()
+        chromium.find_element(By.XPATH, "//button[text()='Copy as psql line']").click()
+        self.assertTrue(self.copied().isascii() and self.copied().isprintable(), self.copied())
+        postgres.execute("\\connect bytes", self.copied())
+        self.wait_until(lambda: len(self.rows()) == 2, "the same again")
+        received = [base64.b64decode(event["payload_base64"]) for event in self.relay.history(self.channel)]
+        self.assertEqual(received, [sent, sent])
 
     # Keyboard, screen reader, phone
 
