@@ -25,16 +25,20 @@ export function describeChips(listed) {
     const one = found.length > 0 ? factsOf(found[0]) : '';
     about.textContent = isPattern(name) ? `${count(found.length, 'channel')} · ${count(events, 'event')}` : one;
   }
-  offer(listed);
+  offer(optionsOf(listed));
 }
 
 // To choose from
 
 export function listKnown(names, choose) {
-  $('known').append(...names.slice(0, MAX_KNOWN).map((name) => el('li', { 'data-name': name },
+  const listed = [...$('known').children].map(({ dataset }) => dataset.name);
+  const known = names.slice(0, MAX_KNOWN);
+  // One of the buttons may have the focus.
+  if (known.join('\0') === listed.join('\0')) return;
+  $('known').replaceChildren(...known.map((name) => el('li', { 'data-name': name },
     button(name, {}, () => choose(name)),
     el('span', { class: 'about' }))));
-  $('known-channels').append(...names.map((value) => el('option', { value })));
+  offer(names.map((value) => ({ value })));
 }
 
 export function describeKnown(listed) {
@@ -42,9 +46,16 @@ export function describeKnown(listed) {
   for (const { dataset: { name }, lastElementChild: about } of $('known').children) {
     about.textContent = byName.has(name) ? factsOf(byName.get(name)) : '';
   }
-  offer(listed);
+  offer(optionsOf(listed));
 }
 
-function offer(listed) {
-  $('known-channels').replaceChildren(...listed.map((each) => el('option', { value: each.channel, label: factsOf(each) })));
+const optionsOf = (listed) => listed.map((each) => ({ value: each.channel, label: factsOf(each) }));
+let offered;
+
+/** Left as they are where nothing has changed, as somebody may be choosing. */
+function offer(options) {
+  const text = JSON.stringify(options);
+  if (text === offered) return;
+  offered = text;
+  $('known-channels').replaceChildren(...options.map((each) => el('option', each)));
 }

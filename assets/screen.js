@@ -17,7 +17,7 @@ const SLIDER_REST = 250;
 /** What was counted may be so old, so less says nothing about the clocks. */
 const CLOCKS_AGREE = 5000;
 
-const CLOSES = { 1001: 'The relay is restarting', 1013: 'The relay is overloaded' };
+const CLOSES = { 1001: 'The relay is restarting', 1011: 'The log could not be read' };
 
 function wordsOf(error) {
   if (error instanceof TypeError) return 'The relay does not answer';

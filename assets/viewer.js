@@ -28,11 +28,14 @@ class Page {
   constructor() {
     bindTheme(document.documentElement, $('theme'));
     token.restore();
-    this.#fillStart(document.documentElement.dataset);
+    const { knownChannels } = document.documentElement.dataset;
+    this.#listKnown(knownChannels.startsWith('{{') ? [] : JSON.parse(knownChannels));
     bindCopying();
     $('connect-form').addEventListener('submit', (event) => {
       event.preventDefault();
-      this.#go([...new Set([...(this.#screen?.channels ?? []), $('channel').value])]);
+      const channels = new Set([...(this.#screen?.channels ?? []), $('channel').value]);
+      $('channel').value = '';
+      this.#go([...channels]);
     });
     $('token-form').addEventListener('submit', (event) => {
       event.preventDefault();
@@ -73,11 +76,10 @@ class Page {
     return this.#screen.begin(at);
   }
 
-  #fillStart(dataset) {
-    const isFilledIn = !dataset.knownChannels.startsWith('{{');
-    const known = isFilledIn ? JSON.parse(dataset.knownChannels) : [];
-    const allowed = dataset.channels ? `Allowed are ${dataset.channels}` : 'Each needs a token';
-    const rule = dataset.channels === '*' ? 'Any name will do' : allowed;
+  #listKnown(known) {
+    const { channels } = document.documentElement.dataset;
+    const allowed = channels ? `Allowed are ${channels}` : 'Each needs a token';
+    const rule = channels === '*' ? 'Any name will do' : allowed;
     $('known-hint').textContent = `${known.length ? 'These are recorded now. ' : ''}${rule}; type a new one above, or a pattern such as orders.*`;
     $('start-sql').textContent = sampleSQL(known[0] ?? 'people');
     listKnown(known, (name) => this.#go([name]));
@@ -85,7 +87,9 @@ class Page {
 
   async #describeKnown() {
     const listed = await this.#relay.channels();
-    if (listed) describeKnown(listed.channels);
+    if (!listed) return;
+    this.#listKnown(listed.channels.map(({ channel }) => channel));
+    describeKnown(listed.channels);
   }
 }
 

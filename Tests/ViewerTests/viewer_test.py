@@ -223,8 +223,14 @@ class ViewerTest(unittest.TestCase):
 
     def test_channel_typed_into_the_form_survives_a_reload(self):
         chromium.get(f"{relay.url}/")
+        known = f"#known li[data-name={self.channel}]"
+        self.assertEqual(chromium.find_elements(By.CSS_SELECTOR, known), [])
         self.element("channel").send_keys(self.channel)
         self.element("connect").click()
+        self.wait_for_state("live")
+        chromium.find_element(By.CSS_SELECTOR, "#chips .remove").click()
+        self.wait_until(lambda: chromium.find_elements(By.CSS_SELECTOR, f"{known} button"), "the channel among those to choose")
+        chromium.back()
         self.wait_for_state("live")
         chromium.refresh()
         self.wait_for_state("live")
@@ -250,6 +256,9 @@ class ViewerTest(unittest.TestCase):
         self.wait_until(lambda: self.channels_on_show() == [first, second], "the channel that was added")
         self.wait_for_state("live")
         self.assertIn(f"channel={second}", chromium.current_url)
+        self.element("channel").send_keys(second, Keys.ENTER)
+        self.wait_until(lambda: self.element("channel").get_property("value") == "", "an empty field, as it is on show already")
+        self.assertEqual(self.channels_on_show(), [first, second])
         postgres.notify(first, "1")
         postgres.notify(second, "2")
         postgres.notify(first, "3")
