@@ -160,10 +160,13 @@ export class EventList {
 
   /** Puts the page of history below the oldest row, or the newest page into an empty list. */
   loadOlder() {
-    const before = this.#idOf([...this.#list.children].findLast((row) => !row.matches('.resumed')));
+    const before = this.#oldest();
     return this.#load(() => this.#of.fetchPage({ limit: PAGE, ...(before && { before }) }), (page) => {
-      this.#list.append(...this.#makeRows(page.events).reverse());
-      this.hasOlder = page.has_more;
+      const rows = this.#makeRows(page.events);
+      this.#list.append(...rows.reverse());
+      // The same page again would bring as little.
+      this.hasOlder = page.has_more && rows.length > 0;
+      if (before === undefined) this.#join(page);
       while (this.size > MAX_ROWS) {
         this.isDetached = true;
         this.#remove(this.#list.firstElementChild);
@@ -197,9 +200,16 @@ export class EventList {
   }
 
   /** Above the page is either more history, or what the connection brings. */
-  #reach({ has_more: hasMore, head }) {
-    this.isDetached = hasMore || head < this.#leftOutThrough;
-    if (!this.isDetached) this.#leftOut = 0;
+  #reach(page) {
+    this.isDetached = page.has_more || page.head < this.#leftOutThrough;
+    if (!this.isDetached) this.#join(page);
+  }
+
+  /** Of what waits, the window has what the page covers, and the history what is older than the window. */
+  #join({ head }) {
+    const oldest = this.#oldest() ?? 0;
+    this.#pending = this.#pending.filter((entry) => entry.id >= oldest && !this.#shown.has(keyOf(entry)));
+    if (head >= this.#leftOutThrough) this.#leftOut = 0;
   }
 
   #mark(id, isHeld) {
@@ -227,6 +237,9 @@ export class EventList {
     }
     return this.#idOf(rows[low]);
   }
+
+  /** The id where older history ends. */
+  #oldest() { return this.#idOf([...this.#list.children].findLast((row) => !row.matches('.resumed'))); }
 
   #idOf(row) { return row && this.#entries.get(row).id; }
 
@@ -310,13 +323,14 @@ export class EventList {
   #clear() {
     this.#window += 1;
     this.isLoading = false;
+    this.hasOlder = false;
     this.#list.replaceChildren();
     this.#shown.clear();
   }
 }
 
-/** Gaps of several channels may have the same id. */
-const keyOf = ({ type, id, channel }) => `${type} ${id} ${channel}`;
+/** Gaps of several channels may have the same id. Resumes may, too, and each is one more. */
+const keyOf = (entry) => (entry.type === 'resumed' ? entry : `${entry.type} ${entry.id} ${entry.channel}`);
 
 /** Whether a search for this text, in lower case, finds the event. */
 export const matches = ({ id, payload }, needle) => `${id} ${payload}`.toLowerCase().includes(needle);

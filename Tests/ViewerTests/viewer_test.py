@@ -466,6 +466,11 @@ class ViewerTest(unittest.TestCase):
         self.wait_until(lambda: re.fullmatch(r"back in [12]\.\d s", self.text("state-detail")), "the countdown")
         self.wait_for_state("live")
         self.wait_until(lambda: [row["count"] for row in self.rows(".resumed")] == [0], "the line that says so")
+        # Nothing came, so the second resume begins where the first one did.
+        self.element("cut").click()
+        self.wait_for_state("cut")
+        self.element("cut").click()
+        self.wait_until(lambda: [row["count"] for row in self.rows(".resumed")] == [0, 0], "one more line")
 
     def test_restart_of_postgresql_is_shown_as_a_gap(self):
         self.open()
