@@ -55,8 +55,11 @@ export class Screen {
   #problem = '';
   /** Milliseconds by which the relay's clock is ahead of this one. */
   #clock = 0;
+  /** The place in the past, or undefined. */
   #chosen;
   #sliding;
+  /** Where the slider was led to, `{ id }`, and once the page is there, also `top` and `y`: where it is scrolled to. */
+  #held;
 
   /** @param go shows another place: `go({ at, isSlid })`. */
   constructor(channels, relay, go) {
@@ -89,12 +92,16 @@ export class Screen {
   }
 
   async begin(at) {
+    this.#chosen = at;
     for (let failures = 0; !this.#closed.signal.aborted; failures += 1) {
       this.#enter('connecting');
       try {
-        const page = await this.#open(at) ?? await this.#fetchPage({ limit: 0 });
+        const chosen = this.#chosen;
+        const page = await this.#open(chosen);
+        // Only the page on show tells where the connection has to begin.
+        if (!page || chosen !== this.#chosen) continue;
         // Above a place in the past the page has more, and the connection begins beyond that.
-        const last = at === undefined || !page.has_more ? page.events.at(-1)?.id : undefined;
+        const last = chosen === undefined || !page.has_more ? page.events.at(-1)?.id : undefined;
         this.#cursor = last ?? (page.recording ? page.head : 'latest');
         this.#connect();
         return this.#readUp();
@@ -108,9 +115,14 @@ export class Screen {
     return undefined;
   }
 
-  /** Another place in the past, or the newest rows. */
+  /** Another place in the past, or the newest rows. Before the first connection, `begin` leads there. */
   async show(at, isSlid) {
     this.#problem = '';
+    if (!this.#connection) {
+      this.#chosen = at;
+      this.#endWait();
+      return;
+    }
     await this.#open(at, isSlid).catch((error) => { this.#problem = wordsOf(error); });
     this.#paint();
     this.#tick();
@@ -118,13 +130,15 @@ export class Screen {
 
   async #open(at, isSlid = false) {
     this.#chosen = at;
+    if (!isSlid) this.#held = undefined;
     $('place').textContent = '';
     if (at === undefined) {
       scrollTo(0, 0);
       return this.#list.openNewest();
     }
     const page = await this.#list.openAt(at, isSlid);
-    if (page && !this.#closed.signal.aborted) {
+    // Of an empty log no time is known.
+    if (page && !this.#timeline.isEmpty && !this.#closed.signal.aborted) {
       const time = this.#timeline.timeOf(at);
       const around = at < page.oldest ? 'The log does not reach back so far. This is its beginning.' : `Around ${time}`;
       $('place').textContent = this.#list.has(at) ? `At ${time}` : around;
@@ -334,17 +348,24 @@ export class Screen {
   /** The keys move it step by step, so what it leads to waits until it rests. */
   #slide() {
     clearTimeout(this.#sliding);
-    const at = this.#timeline.idAt($('slider').value / $('slider').max);
-    this.#sayPlace(at);
+    const id = this.#timeline.idAt($('slider').value / $('slider').max);
+    this.#sayPlace(id);
     this.#sliding = setTimeout(() => {
       this.#sliding = undefined;
-      if (!this.#closed.signal.aborted && !this.#timeline.isEmpty) this.#go({ at, isSlid: true });
+      if (!this.#closed.signal.aborted && !this.#timeline.isEmpty) this.#slideTo(id);
     }, SLIDER_REST);
+  }
+
+  /** Anywhere within a gap leads to the gap, while the slider stays where it is: else no key would lead it out. */
+  #slideTo(id) {
+    // The end of the slider is the newest, also when there are newer ones.
+    this.#held = { id: id < this.#timeline.bounds.newest ? id : Infinity };
+    this.#go({ at: this.#timeline.gapAround(id)?.id ?? Math.round(id), isSlid: true });
   }
 
   #goToGap(choose) {
     const gap = choose(this.#timeline.gaps, this.#chosen ?? Infinity);
-    if (gap) this.#go({ at: gap.id, isSlid: true });
+    if (gap) this.#slideTo(gap.id);
   }
 
   // What the page shows
@@ -396,15 +417,29 @@ export class Screen {
     $('slider').disabled = timeline.isEmpty;
     // Rows that a filter hides have no place on the page.
     if (timeline.isEmpty || this.#list.isFiltered) return;
-    const isAtTop = scrollY < 8 && !this.#list.isDetached;
-    const id = isAtTop ? timeline.bounds.newest : this.#list.idAt(Math.max(0, $('panel').getBoundingClientRect().bottom));
+    const top = this.#list.idAt(Math.max(0, $('panel').getBoundingClientRect().bottom));
+    const isHeld = this.#isHeld(top);
+    const isAtTop = !isHeld && scrollY < 8 && !this.#list.isDetached;
+    const id = isHeld ? this.#held.id : isAtTop ? timeline.bounds.newest : top;
     if (id === undefined) return;
     $('slider').value = Math.round(timeline.placeOf(id) * $('slider').max);
-    this.#sayPlace(isAtTop ? undefined : id);
+    this.#sayPlace(id);
+  }
+
+  /**
+   * Until the reader scrolls, since in a sparse log the rows on show may be far from where the slider was led to. New
+   * rows move the page or change the row at the top; only a reader does both.
+   */
+  #isHeld(top) {
+    if (!this.#held || this.#list.isLoading) return Boolean(this.#held);
+    this.#held.y ??= scrollY;
+    this.#held.top ??= top;
+    if (this.#held.y !== scrollY && this.#held.top !== top) this.#held = undefined;
+    return Boolean(this.#held);
   }
 
   #sayPlace(id) {
-    $('slider').setAttribute('aria-valuetext', id === undefined ? 'the newest' : this.#timeline.timeOf(id));
+    $('slider').setAttribute('aria-valuetext', id < this.#timeline.bounds.newest ? this.#timeline.timeOf(id) : 'the newest');
   }
 
   #tick() {

@@ -102,7 +102,7 @@ export class Timeline {
 
   timeOf(id) { return shortTime((id - this.#ahead[this.#binOf(id)]) / 1000); }
 
-  /** 0 to 1, and back. */
+  /** 0 to 1, and back. Not rounded, so that in a short log a key's step is not lost. */
   placeOf(id) {
     const { oldest, newest } = this.#bounds;
     return Math.min(1, Math.max(0, (id - oldest) / Math.max(1, newest - oldest)));
@@ -110,9 +110,10 @@ export class Timeline {
 
   idAt(place) {
     const { oldest, newest } = this.#bounds;
-    const id = Math.round(oldest + place * (newest - oldest));
-    return this.gaps.findLast((gap) => gap.after < id && id < gap.before)?.id ?? id;
+    return oldest + place * (newest - oldest);
   }
+
+  gapAround(id) { return this.gaps.findLast((gap) => gap.after < id && id < gap.before); }
 
   paint() {
     const { width, height } = sizeOfPicture(this.#svg);

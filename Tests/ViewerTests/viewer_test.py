@@ -565,7 +565,109 @@ class ViewerTest(unittest.TestCase):
         self.wait_for_payloads(["first"])
         self.assertFalse(self.rows()[0]["isMarked"])
 
+    def test_way_back_to_the_newest_leaves_no_hole_and_no_disorder(self):
+        self.open()
+        postgres.notify(self.channel, *(f"event {index}" for index in range(200)))
+        self.wait_until(lambda: self.text("received") == "200", "all events")
+        first = relay.history(self.channel)[0]["id"]
+        count = 200
+        for way in ("button", "slider"):
+            self.open(at=first)
+            self.wait_until(lambda: self.marked() == ["event 0"], "the oldest, marked")
+            # More than a page of history has.
+            postgres.notify(self.channel, *(f"event {index}" for index in range(count, count + 250)))
+            count += 250
+            self.wait_until(lambda: "250 waiting" in self.text("newer"), "what waits")
+            if way == "button":
+                self.element("newer").click()
+            else:
+                self.element("slider").send_keys(Keys.END)
+            self.wait_until(lambda: self.payloads()[:1] == [f"event {count - 1}"], "the newest on top")
+
+            def scroll_to_end():
+                chromium.execute_script("scrollTo(0, document.body.scrollHeight)")
+                return self.is_hidden("older") and len(self.rows()) >= count
+
+            self.wait_until(scroll_to_end, "the end of the log")
+            self.assertEqual(self.payloads(), [f"event {index}" for index in range(count - 1, -1, -1)])
+            self.assertIn("nothing older", self.text("end-note"))
+
+    def hold_history_back(self):
+        """Until `window.letGo()`, whose argument is what becomes of the requests: an answer, or an error."""
+        self.begin_with("""
+            const realFetch = window.fetch
+            const held = new Promise((resolve, reject) => {
+              window.letGo = (isAnswered) => (isAnswered ? resolve() : reject(new TypeError('away')))
+            })
+            window.fetch = async (address, options) => {
+              const answer = await realFetch(address, options)
+              window.asked = (window.asked ?? 0) + /[/]history/.test(address)
+              if (/[/]history/.test(address) && !window.isLetGo) await held
+              return answer
+            }
+        """)
+
+    def test_place_that_was_chosen_last_is_shown_when_the_page_comes_late(self):
+        self.open()
+        postgres.notify(self.channel, *(f"event {index}" for index in range(200)))
+        self.wait_until(lambda: self.text("received") == "200", "all events")
+        first = relay.history(self.channel)[0]["id"]
+        self.hold_history_back()
+        for count, is_answered in ((200, True), (202, False)):
+            chromium.get(f"{relay.url}/?{urllib.parse.urlencode({'channel': self.channel, 'at': first})}")
+            self.wait_until(lambda: chromium.execute_script("return window.asked >= 2"), "the page of the past is on its way")
+            if not is_answered:
+                chromium.execute_script("window.letGo(false)")
+                self.wait_for_state("reconnecting")
+            self.element("newer").click()
+            postgres.notify(self.channel, f"before it connects, {is_answered}")
+            self.wait_for_log(self.channel, count + 1)
+            chromium.execute_script("window.isLetGo = true; window.letGo(true)")
+            self.wait_for_state("live")
+            postgres.notify(self.channel, f"live, {is_answered}")
+            self.wait_until(lambda: self.payloads()[:1] == [f"live, {is_answered}"], "what comes live")
+            self.assertEqual(self.payloads()[1], f"before it connects, {is_answered}")
+            self.assertEqual(self.marked(), [])
+            self.assertNotIn("at=", chromium.current_url)
+
+    def test_link_into_an_empty_log_waits_for_its_first_event(self):
+        self.open(at="0")
+        self.assertEqual(self.text("place"), "")
+        self.assertTrue(self.is_hidden("older"))
+        postgres.notify(self.channel, "first")
+        self.wait_for_payloads(["first"])
+
     # Chart and timeline
+
+    def test_slider_goes_step_by_step_by_the_keys(self):
+        self.open()
+        # A step is shorter than the rows that are shown above the place.
+        postgres.execute(f"SELECT count(pg_notify('{self.channel}', number::text)) FROM generate_series(1, 1200) AS number;")
+        self.wait_until(lambda: self.text("received") == "1,200", "all events")
+        slider = self.element("slider")
+        self.wait_until(slider.is_enabled, "a timeline")
+        places, marked = [], []
+        for step in range(1, 6):
+            slider.send_keys(Keys.ARROW_LEFT)
+
+            def is_there():
+                at = re.search(r"at=(\d+)", chromium.current_url)
+                return at and int(at[1]) not in places and self.marked() and places.append(int(at[1])) is None
+
+            self.wait_until(is_there, "another place")
+            marked += [row["id"] for row in self.rows() if row["isMarked"]]
+            # Painted, with what the list has now.
+            chromium.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+            self.assertEqual(slider.get_property("value"), str(1000 - step))
+        self.assertEqual(places, sorted(places, reverse=True))
+        self.assertEqual(marked, sorted(marked, reverse=True))
+        self.assertLess(marked[0], relay.history(self.channel)[-1]["id"])
+
+        def follows():
+            chromium.execute_script("scrollTo(0, document.body.scrollHeight)")
+            return int(slider.get_property("value")) < 900
+
+        self.wait_until(follows, "the place that the reader scrolls to")
 
     def test_chart_and_timeline_show_what_was_and_where_it_is_missing(self):
         self.relay = Relay(postgres.url, ES_CHANNELS=f"{self.channel},*")
