@@ -163,7 +163,7 @@ tsan: requirements ## the Swift tests under ThreadSanitizer
 	scripts/sanitize.sh thread $(TEST_FLAGS)
 
 tsan-short: requirements ## only those of what runs concurrently
-	EVENTRELAY_WITHOUT_PROGRAM=1 scripts/sanitize.sh thread --filter '^(RelayCoreTests|RelayHTTPTests|RelayPostgresTests|RelaySQLiteTests|RelayTestSupportTests)\.'
+	EVENTRELAY_WITHOUT_PROGRAM=1 scripts/sanitize.sh thread --filter '^(RelayClientTests|RelayCoreTests|RelayHTTPTests|RelayPostgresTests|RelaySQLiteTests|RelayTestSupportTests)\.'
 
 asan: requirements ## the Swift tests under AddressSanitizer
 	scripts/sanitize.sh address $(TEST_FLAGS)

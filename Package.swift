@@ -23,8 +23,11 @@ let nio = "swift-nio"
 
 let package = Package(
     name: "pg_eventrelay",
+    // Of Apple's systems only for the client; the relay is for Linux.
+    platforms: [.macOS(.v15), .iOS(.v18), .tvOS(.v18), .watchOS(.v11), .visionOS(.v2)],
     products: [
-        .executable(name: "pg_eventrelay", targets: ["EventRelay"])
+        .executable(name: "pg_eventrelay", targets: ["EventRelay"]),
+        .library(name: "RelayClient", targets: ["RelayClient"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -123,6 +126,19 @@ let package = Package(
             swiftSettings: settingsBesideFoundation
         ),
 
+        // For programs that listen to a relay. A leaf: nothing of the relay is in it.
+        .target(
+            name: "RelayClient",
+            dependencies: [
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOWebSocket", package: nio),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: settings
+        ),
+
         .target(
             name: "RelayTestSupport",
             dependencies: [
@@ -189,6 +205,18 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "RelayClientTests",
+            dependencies: [
+                "RelayClient", "RelayTestSupport",
+                .product(name: "NIOCore", package: nio),
+                .product(name: "NIOEmbedded", package: nio),
+                .product(name: "NIOPosix", package: nio),
+                .product(name: "NIOHTTP1", package: nio),
+                .product(name: "NIOWebSocket", package: nio),
+            ],
+            swiftSettings: settings
+        ),
         // The WebSocket of the relay with a peer that answers: what a conformance suite needs to see.
         .executableTarget(
             name: "WebSocketEcho",
@@ -216,7 +244,7 @@ let package = Package(
         .testTarget(
             name: "EventRelayTests",
             dependencies: [
-                "EventRelay", "RelayCore", "RelayHTTP", "RelayTestSupport",
+                "EventRelay", "RelayClient", "RelayCore", "RelayHTTP", "RelayTestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "NIOCore", package: nio),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),

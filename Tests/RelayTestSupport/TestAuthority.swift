@@ -44,10 +44,16 @@ package final class TestAuthority: Sendable {
         from least: TLSVersion = .tlsv1,
         to greatest: TLSVersion? = nil
     ) throws -> NIOSSLContext {
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        configuration.trustRoots = .file(self.file)
+        var configuration = self.clientConfiguration
         configuration.minimumTLSVersion = least
         configuration.maximumTLSVersion = greatest
         return try NIOSSLContext(configuration: configuration)
+    }
+
+    /// The same, as it comes.
+    package var clientConfiguration: TLSConfiguration {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.trustRoots = .file(self.file)
+        return configuration
     }
 }
