@@ -16,6 +16,7 @@ COPY migrations migrations
 COPY assets assets
 COPY Tests Tests
 COPY Benchmarks Benchmarks
+COPY examples/swift examples/swift
 RUN swift build --configuration release --product pg_eventrelay --static-swift-stdlib \
     && strip --strip-all --output-file=/pg_eventrelay "$(swift build --configuration release --show-bin-path)/pg_eventrelay"
 

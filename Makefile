@@ -33,7 +33,7 @@ BENCH_FLAGS ?=
 
 PROGRAM := pg_eventrelay
 # Only the folders that are there; of their files swift format takes the Swift ones.
-SOURCES := $(wildcard Package.swift Sources Tests Benchmarks Plugins migrations assets)
+SOURCES := $(wildcard Package.swift Sources Tests Benchmarks Plugins migrations assets examples/swift)
 
 # `make -j test` keeps the order too: two builds at once would only wait for each other.
 ifndef SIDE_BY_SIDE

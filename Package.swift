@@ -217,6 +217,13 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // What a program with the client looks like.
+        .executableTarget(
+            name: "FollowExample",
+            dependencies: ["RelayClient"],
+            path: "examples/swift",
+            swiftSettings: settings
+        ),
         // The WebSocket of the relay with a peer that answers: what a conformance suite needs to see.
         .executableTarget(
             name: "WebSocketEcho",
