@@ -1,4 +1,5 @@
-/// The relay refuses what is asked for, and would again: the one error that ends a connection.
+/// The relay refuses what is asked for: the one error that ends a connection, and then it would again. From `subscribe` with
+/// status 429 or 503 it is about this moment: the same may be tried later.
 public struct Refused: Error, Hashable, CustomStringConvertible {
     /// That of its answer (docs/protocol.md of pg_eventrelay, Errors).
     public let status: Int

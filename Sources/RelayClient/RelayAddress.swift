@@ -7,26 +7,30 @@ package struct RelayAddress: Sendable, Equatable {
     /// `/` and something, or nothing; without a slash at its end.
     package let basePath: String
 
+    /// Longer ones the relay refuses (docs/protocol.md, Errors).
+    package static let maximumTargetBytes = 8 << 10
+
     /// - Parameter url: `http`, `https`, `ws` or `wss`, a host, perhaps a port, perhaps the relay's `BasePath`.
+    /// - Throws: with no part of the URL, which may have a password or a token in it.
     package init(_ url: String) throws(InvalidArgument) {
         // Bytes that have no place in a URL could end the request's first line.
         guard url.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-            throw InvalidArgument("the URL '\(url)' has characters that have to be percent-encoded")
+            throw InvalidArgument("the URL has characters that have to be percent-encoded")
         }
         let parts = url.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
         switch (parts.first.map { $0.lowercased() }, parts.count) {
         case ("http", 2), ("ws", 2): self.isSecure = false
         case ("https", 2), ("wss", 2): self.isSecure = true
-        default: throw InvalidArgument("the URL '\(url)' has to begin with http://, https://, ws:// or wss://")
+        default: throw InvalidArgument("the URL has to begin with http://, https://, ws:// or wss://")
         }
         let rest = parts[1]
         guard !rest.utf8.contains(where: { "?#@\\".utf8.contains($0) }) else {
             throw InvalidArgument(
-                "the URL '\(url)' has to be the relay's address and no more: no user, query or fragment"
+                "the URL has to be the relay's address and no more: no user, query or fragment"
             )
         }
         let end = rest.firstIndex(of: "/") ?? rest.endIndex
-        (self.host, self.port) = try Self.split(rest[..<end], defaultPort: self.isSecure ? 443 : 80, of: url)
+        (self.host, self.port) = try Self.split(rest[..<end], defaultPort: self.isSecure ? 443 : 80)
         var path = rest[end...]
         while path.last == "/" { path.removeLast() }
         self.basePath = String(path)
@@ -34,8 +38,7 @@ package struct RelayAddress: Sendable, Equatable {
 
     private static func split(
         _ authority: Substring,
-        defaultPort: Int,
-        of url: String
+        defaultPort: Int
     ) throws(InvalidArgument) -> (host: String, port: Int) {
         let host: Substring
         let after: Substring
@@ -50,7 +53,7 @@ package struct RelayAddress: Sendable, Equatable {
         guard !host.isEmpty, !host.contains("["), after.isEmpty || after.first == ":", let port,
             (1...65535).contains(port)
         else {
-            throw InvalidArgument("the URL '\(url)' has to have a host, and a port from 1 to 65535 or none")
+            throw InvalidArgument("the URL has to have a host, and a port from 1 to 65535 or none")
         }
         return (String(host), port)
     }
@@ -63,11 +66,23 @@ package struct RelayAddress: Sendable, Equatable {
 
     /// What to ask for, in enveloped mode.
     package func listenTarget(_ channels: [String], from cursor: Cursor) -> String {
-        var parameters = channels.map { "channel=\(Self.percentEncoded($0))" }
+        var parameters = channels.map { Self.parameter(of: $0) }
         parameters.append("last-seen-id=\(cursor.position)")
         // Beside an id only: `latest` claims nothing about any log.
         if case .after = cursor.position, let log = cursor.log { parameters.append("log=\(Self.percentEncoded(log))") }
         return "\(self.basePath)/listen?\(parameters.joined(separator: "&"))"
+    }
+
+    private static func parameter(of channel: String) -> String { "channel=\(Self.percentEncoded(channel))" }
+
+    /// How long a target gets by naming a channel.
+    package static func bytes(of channel: String) -> Int { self.parameter(of: channel).utf8.count + 1 }
+
+    /// For the names of channels in a target, beside the longest position and name of a log.
+    package var roomForChannels: Int {
+        let log = String(repeating: "%", count: Cursor.maximumLogBytes)
+        let longest = self.listenTarget([], from: Cursor(position: .after(Position.idLimit - 1), log: log))
+        return Self.maximumTargetBytes - longest.utf8.count
     }
 
     /// All but unreserved characters (RFC 3986, section 2.3).

@@ -19,16 +19,18 @@ public import NIOSSL
 ///
 /// Who takes messages slowly is served slowly: some are kept here (1,024, or 1 MiB), the rest stays in the relay's log.
 ///
-/// It begins with the first question for a message, and is closed when nothing refers to it any more.
+/// It begins with the first question for a message or for other channels, and is closed when nothing refers to it any more.
 public final class RelayConnection: Sendable {
     private let session: Session
 
     /// - Parameters:
     ///   - url: the relay's address, with its `BasePath`: http, https, ws or wss.
-    ///   - channels: names, and patterns with `*` or `?`: 100 at the most, of these 10 patterns.
+    ///   - channels: names, and patterns with `*` or `?`: 100 at the most, of these 10 patterns, and no more than fit in a URL
+    ///     of 8,192 bytes.
     ///   - position: where to begin.
     ///   - log: the `log` of that position, from the `live` message: another log is told by a gap then.
-    ///   - token: asked for each connection anew. What it throws counts as a connection that could not be had.
+    ///   - token: asked for each connection anew. What it throws counts as a connection that could not be had, and so does
+    ///     no answer within 20 s. Over `http` and `ws` it travels readable for all on the way.
     ///   - tls: for `https` and `wss`: which authorities are trusted, and more.
     /// - Throws: `InvalidArgument`, or an error of NIOSSL for what can't be had of `tls`.
     public convenience init(
@@ -42,7 +44,7 @@ public final class RelayConnection: Sendable {
         try self.init(url, channels: channels, from: Cursor(position: position, log: log), token: token, tls: tls)
     }
 
-    /// - Parameter token: for one that doesn't end.
+    /// - Parameter token: one that doesn't end. Over `http` and `ws` it travels readable for all on the way.
     public convenience init(
         _ url: String,
         channels: [String],
@@ -67,12 +69,14 @@ public final class RelayConnection: Sendable {
         limits: MessageQueue.Limits = MessageQueue.Limits(),
         clock: any Clock<Duration> = ContinuousClock()
     ) throws {
+        let address = try RelayAddress(url)
+        try start.check()
         let machine = ConnectionStateMachine(
-            try ChannelRequests(channels),
+            try ChannelRequests(channels, room: address.roomForChannels),
             from: MessageQueue(from: start, limits: limits),
             policy: policy
         )
-        let connector = try WebSocketConnector(RelayAddress(url), tls: tls, token: token)
+        let connector = try WebSocketConnector(address, tls: tls, token: token)
         self.session = Session(machine, connector, clock: clock)
     }
 
@@ -80,8 +84,8 @@ public final class RelayConnection: Sendable {
         self.session.close()
     }
 
-    /// What comes, in order, for one task at a time. A loop that was left may be followed by another, which goes on where
-    /// it was.
+    /// What comes, in order, for one task at a time: two that wait for a message at once are a mistake that ends the program.
+    /// A loop that was left may be followed by another, which goes on where it was.
     public var messages: Messages { Messages(connection: self) }
 
     /// That of the last message that was handled, or where it all began: what to save, and to begin at in another run.
@@ -96,16 +100,17 @@ public final class RelayConnection: Sendable {
 
     public var state: State { self.session.read { $0.state } }
 
-    /// Each state that it comes to, for one who listens; the newest 16 are kept for one who is slow.
-    public var states: AsyncStream<State> { self.session.states }
+    /// The state as it is, and each that follows, for one who listens: a new stream each time. The newest 16 are kept for one
+    /// who is slow.
+    public var states: AsyncStream<State> { self.session.states() }
 
     /// Messages that have come and were not taken.
     package var waiting: Int { self.session.read { $0.queue.count } }
 
     /// Returns when the relay has taken the channels; their events come from then on. Also to be called by the task that
     /// takes the messages. A task that is cancelled stops waiting, and whether the channels come is open.
-    /// - Throws: `Refused`, which concerns these channels only, `InvalidArgument`, `ConnectionClosed` or
-    ///   `CancellationError`.
+    /// - Throws: `Refused`, which concerns these channels only, `InvalidArgument`, also where all channels would no more fit in
+    ///   a URL of 8,192 bytes, `ConnectionClosed` or `CancellationError`.
     public func subscribe(_ channels: String...) async throws {
         try await self.subscribe(channels)
     }

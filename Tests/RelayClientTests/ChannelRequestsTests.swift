@@ -96,6 +96,20 @@ struct ChannelRequestsTests {
     }
 
     @Test
+    func `channels that would make a URL too long are not taken, with those that wait counted`() throws {
+        let room = 3 * RelayAddress.bytes(of: "ä%1")
+        #expect(throws: InvalidArgument.self) { try ChannelRequests(["ä%1", "ä%2", "ä%3", "ä"], room: room) }
+        var requests = try ChannelRequests(["ä%1"], room: room)
+        try requests.add(Request(number: 1, kind: .subscribe, channels: ["ä%2", "ä%1"]))
+        try requests.add(Request(number: 2, kind: .subscribe, channels: ["ä%3"]))
+        #expect(throws: InvalidArgument.self) {
+            try requests.add(Request(number: 3, kind: .subscribe, channels: ["b"]))
+        }
+        // It makes room.
+        try requests.add(Request(number: 4, kind: .unsubscribe, channels: ["ä%1", "no channel of this connection"]))
+    }
+
+    @Test
     func `a request is JSON`() {
         let names = ["a", "\"\\\u{1}\u{1f}/ä😀"]
         #expect(

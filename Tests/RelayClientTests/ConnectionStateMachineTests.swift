@@ -175,6 +175,45 @@ struct ConnectionStateMachineTests {
     }
 
     @Test
+    func `an answer behind as much as may wait is taken, and its caller told`() throws {
+        var machine = try self.machine()
+        self.opened(&machine)
+        _ = machine.received(self.events(1...1), 1)
+        _ = machine.ask(self.request(7))
+        #expect(machine.received(self.events(2...3, bytes: 1000), 1) == [])
+        #expect(machine.received([self.answer(.subscribed, 4)], 1) == [.settle(number: 7, .taken), .tell(.pause)])
+        #expect(machine.queue.received.position == .after(4))
+        #expect(machine.next().0 == .message(self.event(2)))
+    }
+
+    @Test
+    func `where no answer is waited for, what has come stays, and the next connection goes on after it, unread`() throws
+    {
+        var machine = try self.machine(.latest)
+        self.opened(&machine)
+        #expect(machine.received([self.live(1)], 1) == [.handOut(.live(Live(id: 1, log: "x")))])
+        #expect(machine.received(self.events(2...6, bytes: 500), 1) == [.tell(.end(.overrun)), .tell(.pause)])
+        _ = machine.connectionLost(.overrun, jitter: 0)
+        #expect(machine.attemptBegins()?.cursor == Cursor(position: .after(5), log: "x"))
+        #expect(machine.opened(2) == [.tell(.pause)])
+        for id in 2...4 { #expect(machine.next().0 == .message(self.event(Int64(id)))) }
+        #expect(machine.received(self.events(6...6), 2) == [])
+        for id in 5...6 { #expect(machine.next().0 == .message(self.event(Int64(id)))) }
+    }
+
+    @Test
+    func `more than may wait since latest comes again from there, not from a later latest`() throws {
+        var machine = try self.machine(.latest)
+        // The request opens it, and nobody has taken anything.
+        #expect(machine.ask(self.request(7)) == [.drive])
+        _ = machine.attemptBegins()
+        _ = machine.opened(1)
+        #expect(machine.received([self.live(1)] + self.events(2...6, bytes: 500), 1) == [.tell(.end(.overrun))])
+        _ = machine.connectionLost(.overrun, jitter: 0)
+        #expect(machine.attemptBegins()?.cursor == Cursor(position: .after(1), log: "x"))
+    }
+
+    @Test
     func `requests wait for a connection, are sent one by one, and again after a loss`() throws {
         var machine = try self.machine()
         let (first, second) = (self.request(7), self.request(8, "c"))

@@ -6,8 +6,8 @@ struct MessageQueueTests {
         .event(Event(id: id, channel: "a", time: "t", payload: ""))
     }
 
-    private func gap(_ id: Int64) -> Message {
-        .gap(Gap(id: id, channel: "a", after: 0, before: 1, lost: nil, reason: .replaced))
+    private func gap(_ id: Int64, _ reason: Gap.Reason = .replaced) -> Message {
+        .gap(Gap(id: id, channel: "a", after: 0, before: 1, lost: nil, reason: reason))
     }
 
     private func queue(from position: Position = .latest, messages: Int = 4, bytes: Int = 1000) -> MessageQueue {
@@ -47,8 +47,9 @@ struct MessageQueueTests {
     @Test
     func `a place is handled when all before it is`() {
         var queue = self.queue(from: .after(5))
-        #expect([queue.put(place: 6, bytes: 1), queue.put(self.event(7), bytes: 1)] == [true, true])
-        #expect(queue.put(place: 8, bytes: 1) == true)
+        queue.put(place: 6)
+        #expect(queue.put(self.event(7), bytes: 1) == true)
+        queue.put(place: 8)
         #expect(queue.next() == self.event(7))
         #expect(queue.handled.position == .after(6))
         #expect(queue.next() == nil)
@@ -72,11 +73,10 @@ struct MessageQueueTests {
     }
 
     @Test
-    func `beyond the last limit nothing is taken, and no place moves`() {
+    func `beyond the last limit no message is taken, and the place does not move`() {
         var queue = self.queue()
         #expect(queue.put(self.event(1), bytes: 1500) == true)
         #expect(queue.put(self.event(2), bytes: 501) == false)
-        #expect(queue.put(place: 2, bytes: 501) == false)
         #expect(queue.received.position == .after(1) && queue.count == 1 && queue.bytes == 1500)
         #expect(queue.put(self.event(2), bytes: 500) == true)
     }
@@ -93,6 +93,50 @@ struct MessageQueueTests {
         #expect(queue.handled.position == .after(1))
         #expect(queue.put(self.event(2), bytes: 1) == true)
         #expect(queue.next() == self.event(2))
+    }
+
+    @Test
+    func `places are taken beyond every limit, and are no more than messages`() {
+        var queue = self.queue(from: .after(0))
+        #expect(queue.put(self.event(1), bytes: 2000) == true)
+        for id in 2...100 { queue.put(place: Int64(id)) }
+        #expect(queue.received.position == .after(100) && queue.count == 2 && queue.bytes == 2000)
+        #expect(queue.next() == self.event(1))
+        #expect(queue.next() == nil)
+        #expect(queue.handled.position == .after(100))
+    }
+
+    @Test
+    func `what is forgotten before anything was handed out comes again after the first place, not from latest`() {
+        var queue = self.queue(from: .latest)
+        #expect(queue.put(.live(Live(id: 5, log: "x")), bytes: 1) == true)
+        #expect(queue.put(self.event(6), bytes: 1) == true)
+        queue.forget()
+        #expect(queue.received == Cursor(position: .after(5), log: "x"))
+        #expect(queue.handled.position == .latest)
+    }
+
+    @Test
+    func `a log that was replaced has no name until live gives it`() {
+        var cursor = Cursor(position: .after(100), log: "old")
+        cursor.pass(self.gap(101, .evicted))
+        #expect(cursor == Cursor(position: .after(101), log: "old"))
+        cursor.pass(self.gap(50))
+        #expect(cursor == Cursor(position: .after(50)))
+        cursor.pass(.live(Live(id: 60, log: "new")))
+        #expect(cursor == Cursor(position: .after(60), log: "new"))
+    }
+
+    @Test
+    func `what the relay would refuse is no place to begin`() throws {
+        for (id, log) in [(Int64(0), "x"), (Position.idLimit - 1, String(repeating: "x", count: 64))] {
+            try Cursor(position: .after(id), log: log).check()
+        }
+        let bad = [
+            Cursor(position: .after(-1)), Cursor(position: .after(Position.idLimit)),
+            Cursor(position: .after(1), log: ""), Cursor(position: .latest, log: String(repeating: "x", count: 65)),
+        ]
+        for cursor in bad { #expect(throws: InvalidArgument.self) { try cursor.check() } }
     }
 
     @Test

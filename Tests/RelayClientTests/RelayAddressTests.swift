@@ -29,7 +29,24 @@ struct RelayAddressTests {
         "http://ä", "http://[::1", "http://[::1]80", "http://[", "http://a[b]",
     ])
     func `what is no address of a relay is said to be none`(url: String) {
-        #expect(throws: InvalidArgument.self) { try RelayAddress(url) }
+        let error = #expect(throws: InvalidArgument.self) { try RelayAddress(url) }
+        // A password or a token may stand in it.
+        if !url.isEmpty { #expect(error?.description.contains(url) == false) }
+    }
+
+    @Test
+    func `there is room for as many channels as make no longer URL than the relay takes`() throws {
+        let address = try RelayAddress("http://a/base")
+        let channel = String(repeating: "ä", count: 31)
+        let count = address.roomForChannels / RelayAddress.bytes(of: channel)
+        let cursor = Cursor(position: .after(Position.idLimit - 1), log: String(repeating: "?", count: 64))
+        func length(_ count: Int) -> Int {
+            address.listenTarget(Array(repeating: channel, count: count), from: cursor).utf8.count
+        }
+        #expect(length(count) <= RelayAddress.maximumTargetBytes)
+        #expect(length(count + 1) > RelayAddress.maximumTargetBytes)
+        let channels = (0..<100).map { "\($0)" + String(repeating: "ä", count: 30) }
+        #expect(throws: InvalidArgument.self) { try RelayConnection("http://a/base", channels: channels) }
     }
 
     @Test

@@ -153,8 +153,7 @@ struct RelayConnectionTests {
         let relay = try await ScriptedRelay()
         let connection = try self.connection(relay, from: Cursor(position: .beginning))
         let taken = self.take(2, of: connection)
-        var generator = RandomTests.generator("frames from a server")
-        var garbage = [
+        let garbage = [
             Peer.frame("x"), Peer.frame("{}"), Peer.frame("x", 0x2), Peer.frame("x", 0x3), Peer.frame("x", 0x0),
             WebSocketTestClient.frame(0x1, [0xff], isMasked: false), WebSocketTestClient.frame(0x1, []),
             Peer.frame(String(repeating: "x", count: 126), 0x9),
@@ -162,11 +161,6 @@ struct RelayConnectionTests {
             ByteBuffer(bytes: [0x81, 127, 0, 0, 0, 0, 0, 16, 0, 1]), Peer.frame(Self.live(-1)),
             Peer.frame(#"{"type":"subscribed","id":1,"channels":[]}"#),
         ]
-        for _ in 0..<20 * RandomTests.size {
-            let bytes = (0..<64).map { _ in UInt8.random(in: 0...255, using: &generator) }
-            // No length that would make it wait for more: it has to see all of it.
-            garbage.append(ByteBuffer(bytes: [0x83, 0x01] + bytes))
-        }
         for bytes in garbage {
             let peer = try await relay.accepted()
             #expect(peer.target.hasSuffix("last-seen-id=0"))
@@ -175,6 +169,81 @@ struct RelayConnectionTests {
         }
         try await relay.accepted().send(Self.event(1), Self.live(1))
         #expect(try await taken.get() == [1, 1])
+    }
+
+    @Test
+    func `frames with some bytes changed end no program, and what came before them counts`() async throws {
+        let relay = try await ScriptedRelay()
+        let connection = try self.connection(relay, from: Cursor(position: .beginning))
+        let taken = Task {
+            for try await message in connection.messages {
+                if case .live(let live) = message, live.log == "the end" { break }
+            }
+        }
+        var generator = RandomTests.generator("frames from a server")
+        let answer = #"{"type":"subscribed","id":7,"channels":["a"]}"#
+        let frames = [
+            Peer.frame(Self.event(1_500_000, "ä")), Peer.frame("ping", 0x9), Peer.frame(Self.live(1_600_000)),
+            Peer.frame(answer),
+            WebSocketTestClient.frame(0x8, [0x03, 0xE8], isMasked: false),
+        ]
+        for round in 0..<40 * RandomTests.size {
+            var bytes = frames.shuffled(using: &generator).flatMap { Array($0.readableBytesView) }
+            for _ in 0..<Int.random(in: 1...4, using: &generator) {
+                bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+            }
+            let peer = try await relay.accepted()
+            let id = Int64(1_000_000 + round)
+            try await peer.send(Self.event(id))
+            try await peer.send(Peer.frame("", 0x9))
+            #expect(try await peer.next()?.opcode == .pong)
+            try await peer.send(ByteBuffer(bytes: bytes))
+            await peer.cut()
+            // After the event, or what else was understood: a place it never had would be refused for ever.
+            let next = try await relay.peer()
+            let place = next.target.split(separator: "last-seen-id=").last?.prefix { $0 != "&" }
+            #expect(place.flatMap { Position(String($0)) } != nil && place != "0", "\(next.target)")
+            await next.cut()
+        }
+        try await relay.accepted().send(Self.live(7, log: "the end"))
+        try await taken.get()
+    }
+
+    @Test
+    func `a token that does not come is given up, and one that comes too late asks for nothing`() async throws {
+        let attempt = ConnectionStateMachine.Attempt(number: 1, channels: ["a"], cursor: Cursor(position: .latest))
+        let session = Session(
+            ConnectionStateMachine(
+                try ChannelRequests(["a"]),
+                from: MessageQueue(from: Cursor(position: .latest)),
+                policy: .standard
+            ),
+            try WebSocketConnector(RelayAddress("http://a"), token: nil)
+        )
+        let server = try await SilentServer()
+        func follow(
+            within timeout: TimeAmount = WebSocketConnector.handshakeTimeout,
+            _ token: @escaping @Sendable () async throws -> String
+        ) async throws {
+            let connector = try WebSocketConnector(
+                RelayAddress("http://127.0.0.1:\(server.port)"),
+                token: token,
+                handshakeTimeout: timeout
+            )
+            _ = try await connector.follow(attempt, for: session)
+        }
+        // It hears of no cancellation either.
+        let waiting = Mutex<CheckedContinuation<Void, Never>?>(nil)
+        let error = await #expect(throws: (any Error).self) {
+            try await follow(within: .milliseconds(20)) {
+                await withCheckedContinuation { continuation in waiting.withLock { $0 = continuation } }
+                return "late"
+            }
+        }
+        #expect(error.map { "\($0)" } == "there was no token after 20 ms")
+        waiting.withLock { $0.take() }?.resume()
+        // The session has no such attempt.
+        await #expect(throws: Loss.asked) { try await follow { "token" } }
     }
 
     @Test
@@ -374,18 +443,32 @@ struct RelayConnectionTests {
     }
 
     @Test
-    func `states are told in order, to the end`() async throws {
+    func `states are told in order, to the end, to each who listens`() async throws {
         let relay = try await ScriptedRelay()
         let connection = try self.connection(relay)
+        let streams = [connection.states, connection.states]
+        // One that leaves takes nothing from the others.
+        let left = connection.states
+        let leaving = Task { for await _ in left {} }
+        leaving.cancel()
+        await leaving.value
         let taken = self.take(1, of: connection)
         let first = try await relay.accepted()
         try await first.send(Self.live(1))
         _ = try await taken.get()
         await first.cut()
         try await relay.peer().refuse(403, "no")
-        var states: [String] = []
-        for await state in connection.states { states.append("\(state)".prefix { $0 != "(" }.description) }
-        #expect(states == ["connecting", "replaying", "live", "waiting", "connecting", "refused"])
+        for states in streams {
+            var names: [String] = []
+            for await state in states { names.append("\(state)".prefix { $0 != "(" }.description) }
+            #expect(names == ["idle", "connecting", "replaying", "live", "waiting", "connecting", "refused"])
+        }
+        var last = connection.states.makeAsyncIterator()
+        guard case .refused = await last.next() else {
+            Issue.record("who comes late is told nothing")
+            return
+        }
+        #expect(await last.next() == nil)
     }
 
     @Test

@@ -38,6 +38,19 @@ struct ServerFrameStateMachineTests {
     }
 
     @Test
+    func `a message in fragments without end is refused`() {
+        var frames = ServerFrameStateMachine()
+        #expect(frames.received(self.frame(.text, fin: false)) == .none)
+        for _ in 1..<ServerFrameStateMachine.maximumFragments {
+            #expect(frames.received(self.frame(.continuation, fin: false)) == .none)
+        }
+        guard case .refuse = frames.received(self.frame(.continuation)) else {
+            Issue.record("any number of fragments")
+            return
+        }
+    }
+
+    @Test
     func `a close has a code, or none`() {
         var frames = ServerFrameStateMachine()
         let close = WebSocketFrame(fin: true, opcode: .connectionClose, data: ByteBuffer(bytes: [3, 233, 97]))

@@ -12,6 +12,8 @@ final class SocketHandlerTests {
         let received = Mutex<[[SizedMessage]]>([])
         let answers = Mutex<[SocketCommand]>([])
 
+        func isWanted(_ attempt: Int) -> Bool { true }
+
         func connecting(_ channel: any Channel, attempt: Int) -> Bool { true }
 
         func opened(_ channel: any Channel, attempt: Int) -> [SocketCommand] { [] }
@@ -102,6 +104,31 @@ final class SocketHandlerTests {
         let pong = try #require(try self.sent().first)
         #expect(pong.opcode == .pong && pong.maskKey != nil)
         #expect(pong.data == ByteBuffer(string: "p"))
+    }
+
+    @Test
+    func `who pings without reading gets the answer to the latest ping, when there is room`() throws {
+        self.channel.isWritable = false
+        for number in 1...100 { try self.comes(.ping, "\(number)") }
+        #expect(try self.sent().isEmpty)
+        self.channel.isWritable = true
+        self.channel.pipeline.fireChannelWritabilityChanged()
+        self.channel.pipeline.fireChannelWritabilityChanged()
+        #expect(try self.sent().map(\.data) == [ByteBuffer(string: "100")])
+    }
+
+    @Test
+    func `who reads a little now and then says that it lives as well`() throws {
+        var pongs = 0
+        for id in 1...12 {
+            self.owner.answers.withLock { $0 = [.pause] }
+            try self.comes(.text, self.live(id))
+            self.loop.advanceTime(by: .seconds(10))
+            pongs += try self.sent().count
+            self.channel.triggerUserOutboundEvent(SocketCommand.readOn, promise: nil)
+        }
+        // Of 120 s.
+        #expect(pongs == 4)
     }
 
     @Test

@@ -40,9 +40,27 @@ package struct Cursor: Sendable, Equatable {
         self.log = log
     }
 
+    /// As long as the relay takes it.
+    package static let maximumLogBytes = 64
+
+    /// - Throws: for what the relay would refuse, at each connection anew.
+    package func check() throws(InvalidArgument) {
+        if case .after(let id) = self.position, !(0..<Position.idLimit).contains(id) {
+            throw InvalidArgument("a position is an id from 0 to 2^53 - 1, not \(id)")
+        }
+        if let log, !(1...Self.maximumLogBytes).contains(log.utf8.count) {
+            throw InvalidArgument("a log's name has 1 to \(Self.maximumLogBytes) bytes, not \(log.utf8.count)")
+        }
+    }
+
     /// The one rule: the id of the last message, whatever its type.
     package mutating func pass(_ message: Message) {
         self.position = .after(message.id)
-        if case .live(let live) = message { self.log = live.log }
+        switch message {
+        case .live(let live): self.log = live.log
+        // The id is one of the new log, whose name comes with `live`.
+        case .gap(let gap) where gap.reason == .replaced: self.log = nil
+        case .event, .gap: break
+        }
     }
 }

@@ -26,15 +26,38 @@ package struct ChannelRequests {
     /// PostgreSQL cuts longer names.
     package static let maximumNameBytes = 63
 
+    /// For the names of all channels in the URL of the next connection.
+    private let room: Int
     /// What the relay has taken: those to come back with.
     package private(set) var channels: [String]
     private var waiting: [Request] = []
     /// Whether the first of them is with the relay.
     private var isSent = false
 
-    package init(_ channels: [String]) throws(InvalidArgument) {
+    /// - Parameter room: bytes for the names of channels in a URL.
+    package init(_ channels: [String], room: Int = RelayAddress.maximumTargetBytes) throws(InvalidArgument) {
         try Self.check(channels)
         self.channels = channels
+        self.room = room
+        try self.checkRoom(for: [])
+    }
+
+    /// Whether all could be named by who comes back: a URL that is too long would be refused for ever. What waits to be
+    /// taken back is counted, as the relay may refuse it.
+    private func checkRoom(for channels: [String]) throws(InvalidArgument) {
+        var all = self.channels
+        for request in self.waiting where request.kind == .subscribe { Self.add(request.channels, to: &all) }
+        Self.add(channels, to: &all)
+        let bytes = all.reduce(0) { $0 + RelayAddress.bytes(of: $1) }
+        guard bytes <= self.room else {
+            throw InvalidArgument(
+                "the channels take \(bytes) bytes of a URL, which has \(self.room) for them: open another connection, or name a pattern"
+            )
+        }
+    }
+
+    private static func add(_ channels: [String], to all: inout [String]) {
+        for channel in channels where !self.contains(all, channel) { all.append(channel) }
     }
 
     /// Whether an answer is waited for.
@@ -52,6 +75,7 @@ package struct ChannelRequests {
 
     package mutating func add(_ request: Request) throws(InvalidArgument) {
         try Self.check(request.channels)
+        if request.kind == .subscribe { try self.checkRoom(for: request.channels) }
         guard self.waiting.count < Self.maximumWaiting else {
             throw InvalidArgument("\(Self.maximumWaiting) changes of channels wait already: wait for their answers")
         }
@@ -93,9 +117,7 @@ package struct ChannelRequests {
         guard self.isSent, let request = self.waiting.first else { throw .unintelligible("an answer to nothing") }
         switch (outcome, request.kind) {
         case (.subscribed, .subscribe):
-            for channel in request.channels where !Self.contains(self.channels, channel) {
-                self.channels.append(channel)
-            }
+            Self.add(request.channels, to: &self.channels)
         case (.unsubscribed, .unsubscribe):
             self.channels.removeAll { Self.contains(request.channels, $0) }
         case (.refused, _):

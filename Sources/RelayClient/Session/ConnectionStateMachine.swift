@@ -55,7 +55,7 @@ package struct ConnectionStateMachine {
 
     private var phase = Phase.idle
     /// What is told to the user, and how often it has changed.
-    package private(set) var state = State.idle { didSet { self.changes += 1 } }
+    package private(set) var state = RelayConnection.State.idle { didSet { self.changes += 1 } }
     package private(set) var changes = 0
     package private(set) var queue: MessageQueue
     private var requests: ChannelRequests
@@ -234,7 +234,7 @@ package struct ConnectionStateMachine {
         do throws(Loss) {
             for message in messages { try self.take(message, &actions) }
         } catch {
-            if case .overrun = error { self.queue.forget() }
+            if case .overrun = error { self.overrun() }
             actions.append(.tell(.end(error)))
         }
         if self.isAwaited, let message = self.queue.next() {
@@ -248,6 +248,13 @@ package struct ConnectionStateMachine {
         return actions
     }
 
+    /// What has come stays, and the next connection goes on after it, unread while there is no room. But where a request
+    /// waits, that one has to be read, and would overrun again: it brings once more what was not handed out, and hears the
+    /// request first. Channels that came or went meanwhile have come and gone for all of that.
+    private mutating func overrun() {
+        if self.requests.isWaiting { self.queue.forget() }
+    }
+
     private mutating func take(_ sized: SizedMessage, _ actions: inout [Action]) throws(Loss) {
         switch sized.message {
         case .message(let message):
@@ -256,11 +263,11 @@ package struct ConnectionStateMachine {
             self.failures = 0
             self.state = .live
         case .unknown(let id):
-            guard let id else { return }
-            guard self.queue.put(place: id, bytes: sized.bytes) else { throw .overrun }
+            if let id { self.queue.put(place: id) }
         case .answer(let answer):
             let number = try self.requests.answered(answer.outcome)
-            guard self.queue.put(place: answer.id, bytes: sized.bytes) else { throw .overrun }
+            // Can't fail, or the request would be gone, and its caller wait for ever.
+            self.queue.put(place: answer.id)
             if case .refused(let refused) = answer.outcome {
                 actions.append(.settle(number: number, .refused(refused)))
             } else {

@@ -39,6 +39,8 @@ package struct MessageQueue {
     package private(set) var handled: Cursor
     /// Handed out last, and maybe not handled yet.
     private var handedOut: Message?
+    /// After the first that was received.
+    private var first: Cursor?
 
     package init(from start: Cursor, limits: Limits = Limits()) {
         self.received = start
@@ -57,23 +59,28 @@ package struct MessageQueue {
     /// - Parameter bytes: of its text.
     /// - Returns: whether it was taken.
     package mutating func put(_ message: Message, bytes: Int) -> Bool {
-        guard self.append(.message(message), bytes) else { return false }
-        self.received.pass(message)
-        return true
-    }
-
-    package mutating func put(place id: Int64, bytes: Int) -> Bool {
-        guard self.append(.place(id), bytes) else { return false }
-        self.received.position = .after(id)
-        return true
-    }
-
-    private mutating func append(_ content: Content, _ bytes: Int) -> Bool {
         let bytes = bytes + self.limits.bytesOfEntry
         guard self.bytes + bytes <= self.limits.mostBytes else { return false }
+        self.append(.message(message), bytes)
+        self.received.pass(message)
+        self.first = self.first ?? self.received
+        return true
+    }
+
+    /// Always taken: of several in a row the last one is kept, so there are no more of them than messages, and one.
+    package mutating func put(place id: Int64) {
+        if let last = self.entries.last, case .place = last.content {
+            self.bytes -= last.bytes
+            self.entries.removeLast()
+        }
+        self.append(.place(id), self.limits.bytesOfEntry)
+        self.received.position = .after(id)
+        self.first = self.first ?? self.received
+    }
+
+    private mutating func append(_ content: Content, _ bytes: Int) {
         self.entries.append(Entry(content: content, bytes: bytes))
         self.bytes += bytes
-        return true
     }
 
     /// The next message, nil while there is none. What was handed out before is handled with this question.
@@ -92,11 +99,18 @@ package struct MessageQueue {
         return nil
     }
 
-    /// What was not handed out is to come again.
+    /// What was not handed out is to come again. Where nothing was, and it all began with `latest`, it comes after the first
+    /// that was received: `latest` is a later place by now.
     package mutating func forget() {
         self.entries.removeAll()
         self.bytes = 0
-        self.received = self.handled
-        if let message = self.handedOut { self.received.pass(message) }
+        if let message = self.handedOut {
+            self.received = self.handled
+            self.received.pass(message)
+        } else if self.handled.position == .latest, let first = self.first {
+            self.received = first
+        } else {
+            self.received = self.handled
+        }
     }
 }

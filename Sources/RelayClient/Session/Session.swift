@@ -17,16 +17,17 @@ package final class Session: Sendable {
         var nap: Task<Void, Never>?
         /// Changes of the state that were told.
         var changesTold = 0
+        /// Who listens to them, by a number.
+        var listeners: [Int: AsyncStream<RelayConnection.State>.Continuation] = [:]
+        var listenersSoFar = 0
     }
 
     private let holder: Mutex<Holder>
     private let connector: any Connector
     private let clock: any Clock<Duration>
     private let jitter: @Sendable () -> Double
-    package let states: AsyncStream<State>
-    private let tellState: AsyncStream<State>.Continuation
 
-    /// Of the states, which nobody may be listening to: more than lead from one connection to the next.
+    /// Of the states that wait for one listener: more than lead from one connection to the next.
     private static let maximumStates = 16
 
     /// - Parameters:
@@ -42,7 +43,6 @@ package final class Session: Sendable {
         self.connector = connector
         self.clock = clock
         self.jitter = jitter
-        (self.states, self.tellState) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.maximumStates))
     }
 
     package func read<Value: Sendable>(_ body: (borrowing ConnectionStateMachine) -> Value) -> Value {
@@ -50,6 +50,29 @@ package final class Session: Sendable {
     }
 
     // MARK: - The user
+
+    /// The state as it is, and each that follows.
+    package func states() -> AsyncStream<RelayConnection.State> {
+        let (stream, listener) = AsyncStream<RelayConnection.State>.makeStream(
+            bufferingPolicy: .bufferingNewest(Self.maximumStates)
+        )
+        let (number, isOver) = self.holder.withLock { holder in
+            let state = holder.machine.state
+            listener.yield(state)
+            if state.isLast { return (0, true) }
+            holder.listenersSoFar += 1
+            holder.listeners[holder.listenersSoFar] = listener
+            return (holder.listenersSoFar, false)
+        }
+        if isOver {
+            listener.finish()
+        } else {
+            listener.onTermination = { [weak self] _ in
+                _ = self?.holder.withLock { $0.listeners.removeValue(forKey: number) }
+            }
+        }
+        return stream
+    }
 
     /// The next message; nil when the connection was closed, as it is when the task is cancelled.
     package func next() async -> Result<Message?, Refused> {
@@ -159,15 +182,19 @@ package final class Session: Sendable {
     /// What is to be done behind the lock. States are told before it is let go, so that they are in order: a stream takes
     /// them without waiting.
     private func effects(of actions: [ConnectionStateMachine.Action], _ holder: inout Holder) -> [() -> Void] {
-        if holder.changesTold != holder.machine.changes {
-            holder.changesTold = holder.machine.changes
-            self.tellState.yield(holder.machine.state)
-            switch holder.machine.state {
-            case .refused, .closed: self.tellState.finish()
-            case .idle, .connecting, .replaying, .live, .waiting: break
-            }
-        }
-        return actions.compactMap { self.effect(of: $0, &holder) }
+        let ends = self.tellState(&holder)
+        return ends + actions.compactMap { self.effect(of: $0, &holder) }
+    }
+
+    /// - Returns: the ends of the streams, which ask for the lock.
+    private func tellState(_ holder: inout Holder) -> [() -> Void] {
+        guard holder.changesTold != holder.machine.changes else { return [] }
+        holder.changesTold = holder.machine.changes
+        let listeners = Array(holder.listeners.values)
+        for listener in listeners { listener.yield(holder.machine.state) }
+        guard holder.machine.state.isLast else { return [] }
+        holder.listeners = [:]
+        return listeners.map { listener in { listener.finish() } }
     }
 
     private func effect(of action: ConnectionStateMachine.Action, _ holder: inout Holder) -> (() -> Void)? {
@@ -218,7 +245,18 @@ extension ConnectionStateMachine.Outcome {
     }
 }
 
+extension RelayConnection.State {
+    fileprivate var isLast: Bool {
+        switch self {
+        case .refused, .closed: true
+        case .idle, .connecting, .replaying, .live, .waiting: false
+        }
+    }
+}
+
 extension Session: SocketOwner {
+    package func isWanted(_ attempt: Int) -> Bool { self.read { $0.isCurrent(attempt) } }
+
     package func connecting(_ channel: any Channel, attempt: Int) -> Bool {
         self.holder.withLock { holder in
             let isWanted = holder.machine.isCurrent(attempt)

@@ -8,7 +8,7 @@ package import NIOWebSocket
 package struct ServerFrameStateMachine {
     private enum State {
         case betweenMessages
-        case withinMessage(ByteBuffer)
+        case withinMessage(ByteBuffer, fragments: Int)
         /// Becomes nothing else.
         case over
     }
@@ -25,6 +25,10 @@ package struct ServerFrameStateMachine {
     /// The longest message of the relay is an event whose 7,999 bytes are six each as JSON, and come again as base 64:
     /// below 64 KiB. This leaves room for payloads that grow.
     package static let maximumMessageBytes = 1 << 20
+
+    /// A proxy that cuts the longest message by the kibibyte needs as many. Without it a message of empty fragments would
+    /// never end.
+    package static let maximumFragments = 1024
 
     private var state = State.betweenMessages
 
@@ -51,21 +55,31 @@ package struct ServerFrameStateMachine {
         case (.connectionClose, _):
             return Self.judgeClose(frame.data)
         case (.text, .betweenMessages):
-            return self.gather(frame.data, isComplete: frame.fin)
-        case (.continuation, .withinMessage(var message)):
+            return self.gather(frame.data, fragments: 1, isComplete: frame.fin)
+        case (.continuation, .withinMessage(let message, let fragments)):
             // The bytes of all fragments are counted together.
             guard message.readableBytes + frame.length <= Self.maximumMessageBytes else {
                 return .refuse("a message over \(Self.maximumMessageBytes) bytes")
             }
-            message.writeImmutableBuffer(frame.data)
-            return self.gather(message, isComplete: frame.fin)
+            guard fragments < Self.maximumFragments else {
+                return .refuse("a message of over \(Self.maximumFragments) fragments")
+            }
+            return self.append(frame.data, isComplete: frame.fin)
         default:
             return .refuse("a frame that has no place there")
         }
     }
 
-    private mutating func gather(_ bytes: ByteBuffer, isComplete: Bool) -> Action {
-        self.state = isComplete ? .betweenMessages : .withinMessage(bytes)
+    private mutating func append(_ bytes: ByteBuffer, isComplete: Bool) -> Action {
+        guard case .withinMessage(var message, let fragments) = self.state else { return .none }
+        // Held here alone, so that writing copies nothing that came before.
+        self.state = .betweenMessages
+        message.writeImmutableBuffer(bytes)
+        return self.gather(message, fragments: fragments + 1, isComplete: isComplete)
+    }
+
+    private mutating func gather(_ bytes: ByteBuffer, fragments: Int, isComplete: Bool) -> Action {
+        self.state = isComplete ? .betweenMessages : .withinMessage(bytes, fragments: fragments)
         return isComplete ? .message(bytes) : .none
     }
 

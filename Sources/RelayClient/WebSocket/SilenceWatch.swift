@@ -27,10 +27,10 @@ package struct SilenceWatch {
 
     package mutating func heard(at now: NIODeadline) { self.heard = now }
 
-    package mutating func paused(at now: NIODeadline) {
-        self.isReading = false
-        self.said = now
-    }
+    /// A frame was written.
+    package mutating func said(at now: NIODeadline) { self.said = now }
+
+    package mutating func paused() { self.isReading = false }
 
     /// What was silent meanwhile was this side.
     package mutating func readsOn(at now: NIODeadline) {
@@ -40,8 +40,6 @@ package struct SilenceWatch {
 
     package mutating func looked(at now: NIODeadline) -> Action {
         if self.isReading { return now - self.heard >= Self.patience ? .giveUp : .none }
-        guard now - self.said >= Self.pongInterval else { return .none }
-        self.said = now
-        return .pong
+        return now - self.said >= Self.pongInterval ? .pong : .none
     }
 }

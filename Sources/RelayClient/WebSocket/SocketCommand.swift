@@ -14,6 +14,9 @@ package enum SocketCommand: Sendable, Equatable {
 
 /// Whose connection it is.
 package protocol SocketOwner: AnyObject, Sendable {
+    /// Whether this attempt still counts.
+    func isWanted(_ attempt: Int) -> Bool
+
     /// The answer to its handshake is waited for.
     /// - Returns: whether it is wanted.
     func connecting(_ channel: any Channel, attempt: Int) -> Bool

@@ -22,6 +22,8 @@ package final class SocketHandler: ChannelDuplexHandler {
     private var isPaused = false
     /// Whether the channel would have read meanwhile.
     private var wantsToRead = false
+    /// The latest, while the relay takes no answers.
+    private var pingToAnswer: ByteBuffer?
     /// Why it ends: what was known first.
     private var loss: Loss?
 
@@ -36,7 +38,7 @@ package final class SocketHandler: ChannelDuplexHandler {
     package func handlerAdded(context: ChannelHandlerContext) {
         self.lookLater(context)
         let commands = self.owner.opened(context.channel, attempt: self.attempt)
-        if commands.contains(.pause) { self.pause(context) }
+        if commands.contains(.pause) { self.pause() }
         // The handshake's handler takes no writes before it has left the pipeline, which it does after this.
         context.eventLoop.assumeIsolated().execute {
             for command in commands where command != .pause { self.act(on: command, context) }
@@ -63,7 +65,7 @@ package final class SocketHandler: ChannelDuplexHandler {
                 self.fail(error, context)
             }
         case .answerPing(let payload):
-            self.write(.pong, payload, context)
+            self.answerPing(payload, context)
         case .closed(let code, let reason):
             var answer = ByteBuffer()
             if let code { answer.writeInteger(code) }
@@ -89,6 +91,24 @@ package final class SocketHandler: ChannelDuplexHandler {
         case let error as NIOWebSocketError: self.fail(.unintelligible("no frame: \(error)"), context)
         default: self.fail(.failed(error), context)
         }
+    }
+
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable, self.loss == nil, let payload = self.pingToAnswer.take() {
+            self.write(.pong, payload, context)
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    /// Who pings without reading gets no answers to keep: only the latest ping has to be answered (RFC 6455,
+    /// section 5.5.3), when there is room again.
+    private func answerPing(_ payload: ByteBuffer, _ context: ChannelHandlerContext) {
+        guard context.channel.isWritable else {
+            // A copy: the payload is a part of all that was read with it.
+            self.pingToAnswer = ByteBuffer(bytes: payload.readableBytesView)
+            return
+        }
+        self.write(.pong, payload, context)
     }
 
     private func deliver(_ context: ChannelHandlerContext) {
@@ -126,7 +146,7 @@ package final class SocketHandler: ChannelDuplexHandler {
         case .send(let request):
             self.write(.text, ByteBuffer(string: request.text), context)
         case .pause:
-            self.pause(context)
+            self.pause()
         case .readOn:
             self.isPaused = false
             self.watch.readsOn(at: context.eventLoop.now)
@@ -139,9 +159,9 @@ package final class SocketHandler: ChannelDuplexHandler {
         }
     }
 
-    private func pause(_ context: ChannelHandlerContext) {
+    private func pause() {
         self.isPaused = true
-        self.watch.paused(at: context.eventLoop.now)
+        self.watch.paused()
     }
 
     package func read(context: ChannelHandlerContext) {
@@ -169,7 +189,7 @@ package final class SocketHandler: ChannelDuplexHandler {
     private func look(_ context: ChannelHandlerContext) {
         switch self.watch.looked(at: context.eventLoop.now) {
         case .none: break
-        case .pong: self.write(.pong, ByteBuffer(), context)
+        case .pong: if context.channel.isWritable { self.write(.pong, ByteBuffer(), context) }
         case .giveUp: self.fail(.silent, context)
         }
     }
@@ -180,6 +200,7 @@ package final class SocketHandler: ChannelDuplexHandler {
         _ context: ChannelHandlerContext,
         promise: EventLoopPromise<Void>? = nil
     ) {
+        self.watch.said(at: context.eventLoop.now)
         let frame = WebSocketFrame(fin: true, opcode: opcode, maskKey: .random(), data: payload)
         context.writeAndFlush(self.wrapOutboundOut(frame), promise: promise)
     }

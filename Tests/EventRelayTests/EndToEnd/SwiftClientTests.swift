@@ -154,12 +154,16 @@ struct SwiftClientTests {
     func `a channel that joins under traffic misses nothing from there on`() async throws {
         let world = try await World(environment: ["ES_CHANNELS": "a,b"])
         let connection = try self.connection(port: world.relay.port, channels: ["a"])
-        let traffic = Traffic(channel: "b", publishers: 2, eventsEach: 1000)
+        let traffic = Traffic(channel: "b", publishers: 3, eventsEach: 1000)
+        let joined = Inbox<Void>()
         let following = Task {
             var numbers: [Int: [Int]] = [:]
             for try await message in connection.messages {
                 // The loop itself asks.
-                if case .live = message { try await connection.subscribe("b") }
+                if case .live = message {
+                    try await connection.subscribe("b")
+                    joined.put(())
+                }
                 guard case .event(let event) = message else { continue }
                 if event.payload == Traffic.endMarker { break }
                 guard let (publisher, number) = Traffic.number(of: event.payload) else { continue }
@@ -167,16 +171,26 @@ struct SwiftClientTests {
             }
             return numbers
         }
-        try await traffic.publish(to: world.database)
-        for (_, numbers) in try await following.get() {
-            let first = try #require(numbers.first)
-            #expect(numbers == Array(first..<traffic.eventsEach))
+        try await withThrowingTaskGroup { group in
+            for publisher in 0..<2 {
+                group.addTask { try await SQLSession(world.database).runEach(traffic.statements(of: publisher)) }
+            }
+            _ = try await joined.next()
+            // The last one begins when the channel has joined.
+            try await SQLSession(world.database).runEach(traffic.statements(of: 2))
+            try await group.waitForAll()
+        }
+        try await world.sql.notify("b", Traffic.endMarker)
+        let seen = try await following.get()
+        #expect(seen[2] == Array(0..<traffic.eventsEach))
+        for numbers in seen.values {
+            #expect(numbers == Array((numbers.first ?? 0)..<traffic.eventsEach))
         }
         try await connection.unsubscribe("b")
         try await world.sql.notify("b", "unheard")
         try await world.sql.notify("a", "heard")
-        let seen = try await self.follow(connection, until: "heard")
-        #expect(seen.payloads(of: "b") == [])
+        let rest = try await self.follow(connection, until: "heard")
+        #expect(rest.payloads(of: "b") == [])
         await #expect(throws: InvalidArgument.self) { try await connection.unsubscribe("a") }
         let refused = await #expect(throws: Refused.self) { try await connection.subscribe("secret") }
         #expect(refused?.status == 403)
