@@ -47,6 +47,8 @@ package struct ServerFrameStateMachine {
     private mutating func judge(_ frame: WebSocketFrame) -> Action {
         guard frame.maskKey == nil else { return .refuse("a masked frame") }
         guard !frame.rsv1, !frame.rsv2, !frame.rsv3 else { return .refuse("an extension that was not agreed on") }
+        // Not within the switch, which would hold a second copy of the message.
+        if frame.opcode == .continuation { return self.append(frame) }
         switch (frame.opcode, self.state) {
         case (.ping, _):
             return .answerPing(frame.data)
@@ -56,26 +58,26 @@ package struct ServerFrameStateMachine {
             return Self.judgeClose(frame.data)
         case (.text, .betweenMessages):
             return self.gather(frame.data, fragments: 1, isComplete: frame.fin)
-        case (.continuation, .withinMessage(let message, let fragments)):
-            // The bytes of all fragments are counted together.
-            guard message.readableBytes + frame.length <= Self.maximumMessageBytes else {
-                return .refuse("a message over \(Self.maximumMessageBytes) bytes")
-            }
-            guard fragments < Self.maximumFragments else {
-                return .refuse("a message of over \(Self.maximumFragments) fragments")
-            }
-            return self.append(frame.data, isComplete: frame.fin)
         default:
-            return .refuse("a frame that has no place there")
+            return Self.misplaced
         }
     }
 
-    private mutating func append(_ bytes: ByteBuffer, isComplete: Bool) -> Action {
-        guard case .withinMessage(var message, let fragments) = self.state else { return .none }
+    private static let misplaced = Action.refuse("a frame that has no place there")
+
+    private mutating func append(_ frame: WebSocketFrame) -> Action {
+        guard case .withinMessage(var message, let fragments) = self.state else { return Self.misplaced }
+        // The bytes of all fragments are counted together.
+        guard message.readableBytes + frame.length <= Self.maximumMessageBytes else {
+            return .refuse("a message over \(Self.maximumMessageBytes) bytes")
+        }
+        guard fragments < Self.maximumFragments else {
+            return .refuse("a message of over \(Self.maximumFragments) fragments")
+        }
         // Held here alone, so that writing copies nothing that came before.
         self.state = .betweenMessages
-        message.writeImmutableBuffer(bytes)
-        return self.gather(message, fragments: fragments + 1, isComplete: isComplete)
+        message.writeImmutableBuffer(frame.data)
+        return self.gather(message, fragments: fragments + 1, isComplete: frame.fin)
     }
 
     private mutating func gather(_ bytes: ByteBuffer, fragments: Int, isComplete: Bool) -> Action {
