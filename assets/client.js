@@ -84,6 +84,7 @@ async function request(address, token, signal, headers = {}) {
   const isFinal = isRelay && status < 500 && ![408, 425, 429].includes(status)
   const error = isFinal ? new Refused(status, detail) : new Error(detail)
   error.answered = isRelay
+  error.status = status
   error.retryAfter = Math.min(1000 * response.headers.get('Retry-After') || 0, MAX_RETRY_AFTER)
   throw error
 }
@@ -119,7 +120,7 @@ const TRANSPORTS = {
       socket.onopen = () => link.opened((request) => socket.send(JSON.stringify(request)))
       socket.onmessage = ({ data }) => { try { link.take(JSON.parse(data)) } catch (error) { fail(error) } }
       // Not every WebSocket tells of a close that no opening went before.
-      socket.onerror = () => fail(new Error('the WebSocket failed'))
+      socket.onerror = () => fail(new Error('failed'))
       socket.onclose = ({ code, reason }) => fail(new Error(reason || `closed with ${code}`))
     }).finally(() => socket.close())
   },
@@ -139,7 +140,7 @@ const TRANSPORTS = {
       if (rest.length > MAX_LINE) throw new Error('too long')
       for (const line of lines) if (line.startsWith('data:')) link.take(JSON.parse(line.slice(5)))
     }
-    throw new Error('the stream ended')
+    throw new Error('ended')
   },
 
   async poll(link) {
@@ -206,7 +207,7 @@ class Position {
 
   #giveUp(error) {
     this.#storage = undefined
-    console.warn('pg_eventrelay: the position is not kept:', error)
+    console.warn('pg_eventrelay: position not kept:', error)
   }
 }
 
@@ -233,7 +234,7 @@ class Link {
 
   get signal() { return this.#abort.signal }
   /** Where large pages don't come through in time, smaller ones may. */
-  get pageLimit() { return Math.max(1, PAGE >> this.failures) }
+  get pageLimit() { return Math.max(50, PAGE >> this.failures) }
   get position() {
     const { id, log } = this.received
     return { 'last-seen-id': id, log: id === 'latest' ? undefined : log }
@@ -271,7 +272,7 @@ class Link {
     const { opening, probe } = this.times
     if (!this.wasHeard || !this.send) {
       if (silence > (this.wasHeard ? this.patience : opening)) this.#giveUp(silence)
-    } else if (this.#probedAt < this.#heardAt) {
+    } else if (this.#probedAt <= this.#heardAt) {
       // Timers of a page in the background are late: nothing is given up that was not asked for a sign of life.
       if (silence <= probe) return
       this.#probedAt = now
@@ -395,7 +396,7 @@ class Connection {
   /** A request by itself: what it gives, or why it failed. */
   async #ask(parameters) {
     const link = this.#newLink()
-    const answer = await link.page(parameters).then((page) => ({ page }), (error) => ({ error: link.signal.reason ?? error }))
+    const answer = await link.page({ limit: link.pageLimit, ...parameters }).then((page) => ({ page }), (error) => ({ error: link.signal.reason ?? error }))
     link.drop()
     return answer
   }
@@ -404,7 +405,7 @@ class Connection {
   async #connect() {
     const { token, transports = Object.keys(TRANSPORTS), WebSocket = globalThis.WebSocket } = this.#options
     const names = transports.filter((name) => TRANSPORTS[name] && (name !== 'websocket' || WebSocket))
-    if (!names.length) throw new TypeError('no such transport')
+    if (!names.length) throw new TypeError('no transport')
     let at = 0
     while (!this.#isOver) {
       if (this.#isFull) {
@@ -544,7 +545,7 @@ class Connection {
       this.#settle()
     } catch (error) {
       if (link.signal.aborted) return
-      if (error instanceof Refused) this.#settle(error)
+      if (error.answered) this.#settle(new Refused(error.status, error.message))
       else link.drop(error)
     }
   }
@@ -594,7 +595,7 @@ class Connection {
     }
     const answer = ({ data: { join: to } }) => {
       const { id: after, log } = this.#received
-      if (to && after !== 'latest') tabs.postMessage({ to, after, log })
+      if (to && this.#tabs && after !== 'latest') tabs.postMessage({ to, after, log })
     }
     const lead = async () => {
       // What it was reading up comes by its own connection.
@@ -638,8 +639,7 @@ class Connection {
         // It takes back only who is ahead as well.
         if (next.id >= id) return
       } else if (mine && log && mine !== log) {
-        this.#received.log = log
-        this.#deliver({ ...gap(Math.min(id, from), Math.max(id, from) + 1, 'replaced'), id: from })
+        this.#deliver({ ...gap(Math.min(id, from), Math.max(id, from) + 1, 'replaced'), id: from, log })
       } else if (next.id <= id) {
         return
       } else if (from > id) {
@@ -658,7 +658,7 @@ class Connection {
         await this.#change()
         continue
       }
-      const { page, error } = await this.#ask({ after: this.#received.id, before: to + 1, limit: PAGE })
+      const { page, error } = await this.#ask({ after: this.#received.id, before: to + 1 })
       if (isOver()) return
       if (error) {
         if (error !== DROPPED) await this.#failed(error)
