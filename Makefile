@@ -64,7 +64,7 @@ release: ## build .build/release/pg_eventrelay
 	swift build -c release --product $(PROGRAM)
 
 # What comes behind the Swift tests has nothing left to build, and waits for browsers, programs and clocks more than it
-# computes: side by side it takes a third of the time.
+# computes: side by side it takes half the time.
 test: test-swift ## install what is missing and run all tests
 	@$(MAKE) --no-print-directory SIDE_BY_SIDE=yes --jobs=3 --keep-going --output-sync=target \
 		test-viewer test-client test-examples test-packaging $(ALSO)
