@@ -172,7 +172,7 @@ class Anywhere:
                 self.relay.start()
             publish_to_both(range(start, start + 100))
             client.until_payloads(2 * (start + 100))
-        self.assertGreater(network.cuts, 5, f"with seed {SEED}")
+        self.assertGreater(network.cuts, 1, f"with seed {SEED}")
         network.heal()
         publish_to_both([1000])
         client.until_payloads(2002)
@@ -788,7 +788,7 @@ class TabsTest(ClientTest):
         for client in clients:
             self.assertEqual(client.payloads(), texts(range(600)))
             self.assertEqual(client.of("gap"), [])
-        self.assertGreater(network.cuts, 2, f"with seed {SEED}")
+        self.assertGreater(network.cuts, 1, f"with seed {SEED}")
 
     def test_one_with_a_position_hears_what_the_first_answer_of_the_other_skips(self):
         known = self.open(first_tab, [self.channel]).until_live()
