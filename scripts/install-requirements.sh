@@ -66,7 +66,7 @@ check_requirements() {
         need "Selenium for /usr/bin/python3" python3-selenium has_selenium
         need "Chromium" chromium command -v chromium
         need "chromedriver" chromium-driver command -v chromedriver
-        need "Node 20.10 or newer" nodejs has_node_with_websocket
+        need "Node 20.10 or newer, as Debian 13 or https://nodejs.org has it" nodejs has_node_with_websocket
         need "the TypeScript compiler (tsc)" node-typescript command -v tsc
         need "systemd-analyze and systemd" systemd test -x /lib/systemd/systemd
         need "ip and ss" iproute2 command -v ip
