@@ -42,7 +42,7 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4
 if [[ $sanitizer == thread ]]; then
     clang -Wall -Wextra -Werror -O1 -fPIC -c scripts/tsan-mutex.c -o "$scratch/tsan-mutex.o"
 fi
-swift build --build-tests --disable-index-store --sanitize="$sanitizer" --scratch-path "$scratch" "${flags[@]}"
+swift build --build-tests --sanitize="$sanitizer" --scratch-path "$scratch" "${flags[@]}"
 status=0
 swift test --skip-build --parallel --disable-xctest --sanitize="$sanitizer" --scratch-path "$scratch" "$@" || status=$?
 
