@@ -15,6 +15,9 @@ final class RingLogReader {
 
     /// Payload bytes of a replay's page, beyond which it ends: what one slow subscriber can have in its socket's queue.
     private static let pageBytes = 128 << 10
+    /// Payload bytes of a page of history, beyond which it ends: what one request can have in memory, some six times as
+    /// much where nearly all bytes are escaped.
+    private static let historyPageBytes = 256 << 10
     /// How long a read waits for a lock.
     private static let busyTimeout = Duration.seconds(5)
 
@@ -153,7 +156,7 @@ final class RingLogReader {
                 window,
                 ascending: query.isForward,
                 cursor: query.after ?? .zero,
-                maximumBytes: .max
+                maximumBytes: Self.historyPageBytes
             )
             if !isOnly, let after = query.after, query.limit > 0 {
                 let next = rows.entries.first?.id
@@ -161,10 +164,11 @@ final class RingLogReader {
             }
             let found = opening + rows.entries
             let limit = isOnly ? query.limit : query.limit + opening.count
-            let page = found.prefix(limit)
+            // Of a page that was cut short, the last entry only shows that there is more.
+            let page = found.prefix(rows.end == nil ? limit : min(limit, found.count - 1))
             return HistoryPage(
                 entries: query.isForward ? Array(page) : page.reversed(),
-                hasMore: found.count > limit || rows.end != nil,
+                hasMore: found.count > page.count,
                 positions: positions
             )
         }

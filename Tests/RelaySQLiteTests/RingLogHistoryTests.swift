@@ -58,6 +58,31 @@ struct RingLogHistoryTests {
         }
     }
 
+    /// A page holds what one request may have in memory, whatever its limit.
+    @Test
+    func `pages of long payloads end early, and nothing is missing between them`() async throws {
+        let test = try await LogUnderTest(RingLogEngine())
+        let payload = String(repeating: "x", count: 7_900)
+        try await test.append((1...100).map { .event("a", "\($0) \(payload)") })
+        let whole = test.entries
+        var forward: [LogEntry] = []
+        var backward: [LogEntry] = []
+        repeat {
+            let page = try await test.history("a", after: forward.last?.id ?? .zero, limit: 1_000)
+            #expect(page.entries.count <= 40 && page.hasMore == (forward.count + page.entries.count < 100))
+            forward += page.entries
+            if page.entries.isEmpty { break }
+        } while forward.count < 100
+        repeat {
+            let page = try await test.history("a", before: backward.first?.id, limit: 1_000)
+            #expect(page.entries.count <= 40 && page.hasMore == (backward.count + page.entries.count < 100))
+            backward = page.entries + backward
+            if page.entries.isEmpty { break }
+        } while backward.count < 100
+        #expect(forward == whole)
+        #expect(backward == whole)
+    }
+
     private func expected(
         _ query: HistoryQuery,
         _ page: HistoryPage,
