@@ -42,7 +42,7 @@ struct RelayWithoutLog {
             host: "127.0.0.1",
             port: 0,
             urlBase: "",
-            basePath: "/",
+            basePath: .none,
             corsOrigins: [.any],
             limits: ClientLimits(clients: 20_000),
             channelPatterns: ["*"],

@@ -100,7 +100,7 @@ enum Application {
             server: server,
             host: configuration.httpHost,
             adminHost: configuration.adminHost,
-            path: configuration.basePath,
+            path: configuration.basePath.description,
             serviceManager: serviceManager,
             logger: logger
         )

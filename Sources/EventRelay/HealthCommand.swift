@@ -31,7 +31,7 @@ extension RelayConfiguration {
     func healthRequest() throws -> HealthRequest {
         if let adminPort {
             guard adminPort != 0 else { throw UnknownPort(setting: "AdminPort", flag: "--admin-port") }
-            return HealthRequest(host: Self.address(ofHost: self.adminHost), port: adminPort, basePath: "/")
+            return HealthRequest(host: Self.address(ofHost: self.adminHost), port: adminPort, basePath: .none)
         }
         guard let httpPort else { throw HealthOverTLSOnly() }
         guard httpPort != 0 else { throw UnknownPort(setting: "HttpPort", flag: "--port") }

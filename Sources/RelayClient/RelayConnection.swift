@@ -3,7 +3,7 @@ public import NIOSSL
 /// A connection to a relay that comes back by itself and misses nothing.
 ///
 /// ```swift
-/// let connection = try RelayConnection("https://events.example.com", channels: ["people", "orders.*"])
+/// let connection = try RelayConnection("https://events.example.com", channels: ["people", "orders"])
 /// for try await message in connection.messages {
 ///     switch message {
 ///     case .event(let event): print(event.time, event.channel, event.payload)

@@ -5,6 +5,28 @@ import Testing
 @testable import RelayHTTP
 
 struct CORSTests {
+    /// A page can leave `Origin` out (`no-cors`), but not what the browser adds of its own accord.
+    @Test(
+        arguments: [
+            ("cross-site", "no-cors", false), ("same-site", "no-cors", false), ("cross-site", nil, false),
+            ("cross-site", "navigate", true), ("same-origin", "cors", true), ("none", "navigate", true),
+            (nil, nil, true),
+        ] as [(String?, String?, Bool)]
+    )
+    func `a request of another site's page that does not say which is none without a page`(
+        site: String?,
+        mode: String?,
+        isAllowed: Bool
+    ) throws {
+        var head = self.head([:])
+        if let site { head.headers.add(name: "Sec-Fetch-Site", value: site) }
+        if let mode { head.headers.add(name: "Sec-Fetch-Mode", value: mode) }
+        let cors = CORS(origins: [try #require(OriginPattern("https://example.com"))])
+        let own = OwnOrigins(configured: nil, hosts: [], scheme: nil)
+        #expect(cors.allows(head, own: own) == isAllowed)
+        #expect(cors.trusts(head, own: own) == isAllowed)
+    }
+
     private func head(_ headers: HTTPHeaders) -> HTTPRequestHead {
         HTTPRequestHead(version: .http1_1, method: .GET, uri: "/", headers: headers)
     }

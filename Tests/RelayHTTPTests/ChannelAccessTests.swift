@@ -25,7 +25,7 @@ struct ChannelAccessTests {
             host: "127.0.0.1",
             port: 0,
             urlBase: "",
-            basePath: "/",
+            basePath: .none,
             corsOrigins: origins,
             limits: ClientLimits(clients: 1),
             channelPatterns: ["*"],
@@ -74,6 +74,20 @@ struct ChannelAccessTests {
         let access = self.access()
         let problem = self.problem { try access.reader(of: ChannelSelection(channel), presenting: token) }
         #expect(problem.map { Int($0.status.code) } == status)
+    }
+
+    @Test
+    func `patterns alone take no place for one who may read nothing`() {
+        let patterns = ChannelSelection([], patterns: [ChannelGlob("*")])
+        func status(_ anonymous: [String], _ token: PresentedToken) -> Int? {
+            let access = self.access(anonymous: anonymous)
+            return self.problem { try access.reader(of: patterns, presenting: token) }.map { Int($0.status.code) }
+        }
+        #expect(status([], .absent) == 401)
+        #expect(status([], .cookie("expired")) == 401)
+        #expect(status([], .explicit("people")) == nil)
+        #expect(status(["public.*"], .absent) == nil)
+        #expect(status(["public.*"], .cookie("expired")) == nil)
     }
 
     @Test

@@ -13,7 +13,7 @@ struct FirstRequestHandlerTests {
         "GET /listen/people HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     private static let upgrade = HTTPDecision.answer(
-        .upgrade(Subscription(ChannelSelection("people"), kind: .raw, resumePoint: nil))
+        .upgrade([:], Subscription(ChannelSelection("people"), kind: .raw, resumePoint: nil))
     )
     private static let limit = TimeAmount(HTTPTimeouts().request)
 
@@ -94,14 +94,6 @@ struct FirstRequestHandlerTests {
         #expect(try await connection.sent().hasPrefix("HTTP/1.1 403 Forbidden\r\n"))
         await connection.channel.testingEventLoop.run()
         #expect(connection.events == ["respond", "HTTP", "answered 403", "over"])
-    }
-
-    @Test
-    func `a request that can't become a WebSocket is refused, and leaves its place`() async throws {
-        let connection = try await TestConnection.Made(Self.upgrade)
-        try await connection.send(Self.handshake.replacing("Version: 13", with: "Version: 8"))
-        #expect(try await connection.sent().hasPrefix("HTTP/1.1 400 "))
-        #expect(connection.events.prefix(3) == ["HTTP", "respond", "abandoned"])
     }
 
     @Test

@@ -16,7 +16,7 @@ struct HTTPServerTests {
             host: "127.0.0.1",
             port: 0,
             urlBase: "",
-            basePath: "/",
+            basePath: .none,
             corsOrigins: [],
             limits: ClientLimits(clients: 1),
             channelPatterns: ["*"],

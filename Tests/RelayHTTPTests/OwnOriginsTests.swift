@@ -15,7 +15,7 @@ struct OwnOriginsTests {
             host: "",
             port: 0,
             urlBase: urlBase,
-            basePath: "/",
+            basePath: .none,
             corsOrigins: [],
             limits: ClientLimits(clients: 1),
             channelPatterns: [],

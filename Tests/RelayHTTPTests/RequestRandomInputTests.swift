@@ -34,7 +34,7 @@ struct RequestRandomInputTests {
             if Bool.random(using: &random) {
                 request.headers.add(name: "Last-Event-ID", value: Self.text(&random, upTo: 4))
             }
-            if case .after(let id, let logID)? = try? ListenWish(request, target).start {
+            if case .after(let id, let logID)? = try? ListenRequest(request, target).start {
                 #expect((0..<(1 << 53)).contains(id.rawValue), "\(uri)")
                 #expect((1...64).contains(logID?.utf8.count ?? 1), "\(uri)")
             }

@@ -1,6 +1,8 @@
-import RelayHTTP
+import NIOHTTP1
 import RelayTestSupport
 import Testing
+
+@testable import RelayHTTP
 
 struct RequestTargetTests {
     @Test(arguments: [
@@ -45,5 +47,48 @@ struct RequestTargetTests {
                 #expect(!target.segments.isEmpty)
             }
         }
+    }
+}
+
+struct BasePathTests {
+    @Test(
+        arguments: [
+            ("", "/", []), ("/", "/", []), ("//a//b/", "/a/b", ["a", "b"]),
+            ("/my%20events", "/my%20events", ["my events"]),
+            ("/a%2Fb", "/a%2Fb", ["a/b"]),
+        ]
+    )
+    func `a path is compared as it is, and written as URLs have it`(
+        path: String,
+        text: String,
+        segments: [String]
+    ) throws {
+        let basePath = try BasePath(path)
+        #expect(basePath.description == text)
+        #expect(try RequestTarget(uri: (text == "/" ? "" : text) + "/health").segments == segments + ["health"])
+        #expect(basePath.segments == segments)
+    }
+
+    @Test(arguments: ["/%", "/a%2", "/%ff"])
+    func `one that no request can ask for is refused`(path: String) {
+        #expect(throws: BadRequestTarget.self) { try BasePath(path) }
+    }
+}
+
+struct AcceptTests {
+    @Test(
+        arguments: [
+            (["text/event-stream"], true), (["Text/Event-Stream; charset=utf-8"], true),
+            (["*/*", "text/event-stream"], true),
+            (["application/json, text/event-stream;q=0.5"], true),
+            (["text/event-stream;q=0"], false), (["text/event-stream; q=0.000"], false),
+            (["text/event-streams"], false),
+            (["*/*"], false), ([], false),
+        ] as [([String], Bool)]
+    )
+    func `a media type is asked for by its name`(values: [String], isAsked: Bool) {
+        let headers = HTTPHeaders(values.map { ("Accept", $0) })
+        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/", headers: headers)
+        #expect(head.accepts("text/event-stream") == isAsked)
     }
 }

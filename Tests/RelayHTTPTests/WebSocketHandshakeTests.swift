@@ -3,8 +3,10 @@ import RelayHTTP
 import Testing
 
 struct WebSocketHandshakeTests {
+    private static let key = "dGhlIHNhbXBsZSBub25jZQ=="
+
     private func answer(_ headers: HTTPHeaders) -> HTTPHeaders? {
-        WebSocketHandshake.answer(to: HTTPRequestHead(version: .http1_1, method: .GET, uri: "/", headers: headers))
+        try? WebSocketHandshake.answer(to: HTTPRequestHead(version: .http1_1, method: .GET, uri: "/", headers: headers))
     }
 
     /// Of FIPS 180, and with every way in which the end of a message can lie in a block.
@@ -30,19 +32,24 @@ struct WebSocketHandshakeTests {
     /// RFC 6455, section 1.3.
     @Test
     func `the key of the standard has the answer of the standard`() {
-        let headers = self.answer(["Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13"])
+        let headers = self.answer(["Sec-WebSocket-Key": Self.key, "Sec-WebSocket-Version": "13"])
         #expect(headers?["Sec-WebSocket-Accept"] == ["s3pPLMBiTxaQ9kYGzzhZRbK+xOo="])
         #expect(headers?["Upgrade"] == ["websocket"] && headers?["Connection"] == ["upgrade"])
     }
 
     @Test(
         arguments: [
-            [:], ["Sec-WebSocket-Key": "a"], ["Sec-WebSocket-Version": "13"],
-            ["Sec-WebSocket-Key": "a", "Sec-WebSocket-Version": "12"],
-            ["Sec-WebSocket-Key": "a, b", "Sec-WebSocket-Version": "13"],
-            ["Sec-WebSocket-Key": "a", "Sec-WebSocket-Key": "a", "Sec-WebSocket-Version": "13"],
-            ["Sec-WebSocket-Key": "a", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Version": "13"],
-        ] as [HTTPHeaders]
+            [:], ["Sec-WebSocket-Key": Self.key], ["Sec-WebSocket-Version": "13"],
+            ["Sec-WebSocket-Key": Self.key, "Sec-WebSocket-Version": "12"],
+            ["Sec-WebSocket-Key": "\(Self.key), \(Self.key)", "Sec-WebSocket-Version": "13"],
+            ["Sec-WebSocket-Key": Self.key, "Sec-WebSocket-Key": Self.key, "Sec-WebSocket-Version": "13"],
+            ["Sec-WebSocket-Key": Self.key, "Sec-WebSocket-Version": "13", "Sec-WebSocket-Version": "13"],
+        ]
+            + [
+                "a", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZQ=a", "dGhlIHNhbXBs ZSBub25jZ==",
+                "é3RoZSBzYW1wbGUgbm9u==",
+            ]
+            .map { ["Sec-WebSocket-Key": $0, "Sec-WebSocket-Version": "13"] } as [HTTPHeaders]
     )
     func `without one key and version there is no answer`(headers: HTTPHeaders) {
         #expect(self.answer(headers) == nil)

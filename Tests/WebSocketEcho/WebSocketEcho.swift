@@ -29,7 +29,13 @@ struct WebSocketEcho {
         let http = HTTPConnectionHandler.HTTPHandlers()
         let subscription = Subscription(ChannelSelection(try ChannelName("echo")), kind: .raw, resumePoint: nil)
         let handler = HTTPConnectionHandler(
-            respond: { _ in .answer(.upgrade(subscription)) },
+            respond: { head in
+                do throws(Problem) {
+                    return .answer(.upgrade(try WebSocketHandshake.answer(to: head), subscription))
+                } catch {
+                    return .answer(.response(error.response))
+                }
+            },
             makeSubscriber: { _ in EchoHandler(maximumMessageBytes: self.maximumMessageBytes) },
             makeEventStream: { _, _ in preconditionFailure("every answer is an upgrade") },
             maximumMessageBytes: self.maximumMessageBytes,

@@ -33,7 +33,11 @@ extension ConfigurationKey {
             .port,
             default: "7701",
             flag: Flag("--https-port", \.httpsPort),
-            summary: "Port for HTTPS; 0 picks a free one. It needs a certificate and its key."
+            summary: "Port for HTTPS; 0 picks a free one. It needs a certificate and its key.",
+            // No error, as pg_eventserv's files may have it.
+            ignored: {
+                $0.servesHTTPS ? nil : "there is no HTTPS without TlsServerCertificateFile and TlsServerPrivateKeyFile"
+            }
         ),
         ConfigurationKey(
             "TlsServerCertificateFile",
@@ -118,7 +122,7 @@ extension ConfigurationKey {
         ConfigurationKey(
             "MaxClientsPerAddress",
             \.maxClientsPerAddress,
-            .zeroAsNone(.integer(in: 0...Int.max)),
+            .zeroAsNone(.integer(in: 0...largestCount)),
             default: "0",
             flag: Flag("--max-clients-per-address", \.maxClientsPerAddress),
             summary: "Most connected clients of one address; 0 for no limit."
@@ -126,7 +130,7 @@ extension ConfigurationKey {
         ConfigurationKey(
             "MaxConnectionsPerAddress",
             \.maxConnectionsPerAddress,
-            .zeroAsNone(.integer(in: 0...Int.max)),
+            .zeroAsNone(.integer(in: 0...largestCount)),
             default: "256",
             flag: Flag("--max-connections-per-address", \.maxConnectionsPerAddress),
             summary: "Most connections of one address that are no clients, or not yet; 0 for no limit."
@@ -134,7 +138,7 @@ extension ConfigurationKey {
         ConfigurationKey(
             "MaxClientsPerSubject",
             \.maxClientsPerSubject,
-            .zeroAsNone(.integer(in: 0...Int.max)),
+            .zeroAsNone(.integer(in: 0...largestCount)),
             default: "0",
             flag: Flag("--max-clients-per-subject", \.maxClientsPerSubject),
             summary: "Most connected clients whose tokens have the same subject; 0 for no limit."
@@ -183,7 +187,7 @@ extension ConfigurationKey {
         ConfigurationKey(
             "NewChannelsPerMinute",
             \.newChannelsPerMinute,
-            .zeroAsNone(.integer(in: 0...Int.max)),
+            .zeroAsNone(.integer(in: 0...largestCount)),
             default: "0",
             flag: Flag("--new-channels-per-minute", \.newChannelsPerMinute),
             summary: "Most channels that one address may bring to be recorded in a minute; 0 for no limit."
@@ -295,7 +299,7 @@ extension ConfigurationKey {
         ConfigurationKey(
             "LogMaxEventsPerChannel",
             \.logMaxEventsPerChannel,
-            .zeroAsNone(.integer(in: 0...Int.max)),
+            .zeroAsNone(.integer(in: 0...largestCount)),
             default: "0",
             flag: Flag("--log-max-events-per-channel", \.logMaxEventsPerChannel),
             summary: "Most events kept of one channel; 0 for no limit."
@@ -314,7 +318,8 @@ extension ConfigurationKey {
             .host,
             default: "127.0.0.1",
             flag: Flag("--admin-host", \.adminHost),
-            summary: "Address to listen on for AdminPort."
+            summary: "Address to listen on for AdminPort.",
+            ignored: { $0.adminPort == nil ? "there is no AdminPort" : nil }
         ),
         ConfigurationKey(
             "AccessLog",
@@ -338,7 +343,7 @@ extension ConfigurationKey {
             .count,
             default: "4",
             summary: "Size of a pool of database connections.",
-            ignored: withoutPool
+            ignored: { _ in withoutPool }
         ),
         ConfigurationKey(
             "DbPoolMaxConnLifeTime",
@@ -346,7 +351,7 @@ extension ConfigurationKey {
             .duration,
             default: "1h",
             summary: "How long a pooled database connection lives.",
-            ignored: withoutPool
+            ignored: { _ in withoutPool }
         ),
     ]
 

@@ -34,8 +34,8 @@ struct ConfigurationKey: Sendable {
     /// Whether the value must never be shown.
     let isSecret: Bool
 
-    /// Why the setting has no effect, if it has none.
-    let reasonIgnored: String?
+    /// Why the setting has no effect, if it has none in a configuration.
+    let reasonIgnored: @Sendable (RelayConfiguration) -> String?
 
     /// Puts the value into the configuration. False, and nothing done, if it isn't a right one.
     let assign: @Sendable (WrittenValue, inout RelayConfiguration) -> Bool
@@ -49,7 +49,7 @@ struct ConfigurationKey: Sendable {
         summary: String,
         alsoFrom otherVariable: String? = nil,
         isSecret: Bool = false,
-        ignored reasonIgnored: String? = nil
+        ignored reasonIgnored: @escaping @Sendable (RelayConfiguration) -> String? = { _ in nil }
     ) {
         self.name = name
         self.summary = summary

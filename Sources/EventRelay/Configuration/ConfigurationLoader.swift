@@ -28,13 +28,13 @@ struct ConfigurationLoader {
         for setting in settings where !setting.key.assign(setting.value, &configuration) {
             problems.append(.invalidValue(of: setting))
         }
-        if problems.isEmpty { problems = configuration.tokenProblems(settings) + configuration.tlsProblems(settings) }
+        if problems.isEmpty { problems = configuration.problems(settings) }
         guard problems.isEmpty else { throw ConfigurationError(problems: problems) }
 
         let given = Set(settings.map(\.key.name))
         let ignored = ConfigurationKey.all.compactMap { key in
-            given.contains(key.name)
-                ? key.reasonIgnored.map { ConfigurationOrigin.IgnoredKey(key: key.name, reason: $0) } : nil
+            let reason = given.contains(key.name) ? key.reasonIgnored(configuration) : nil
+            return reason.map { ConfigurationOrigin.IgnoredKey(key: key.name, reason: $0) }
         }
         return (configuration, ConfigurationOrigin(file: file?.path, ignoredKeys: ignored))
     }

@@ -34,7 +34,7 @@ struct RelayConfiguration: Sendable, Equatable {
     var urlBase = ""
 
     /// `BasePath`: the path below which everything is served. Begins with `/`; only the root ends with one.
-    var basePath = "/"
+    var basePath = BasePath.none
 
     /// `CORSOrigins`: the origins whose pages may connect, `scheme://host[:port]` or `scheme://*.domain[:port]`, `*` for
     /// all. Empty: none.

@@ -57,7 +57,7 @@ struct ReloadService: Service, CustomStringConvertible {
                 await self.serviceManager.reloading()
                 for index in watched.indices {
                     _ = watched[index].look()
-                    await self.reload(&watched[index])
+                    await self.reload(&watched[index], isAsked: true)
                 }
                 await self.serviceManager.reloaded()
             case .look:
@@ -66,14 +66,15 @@ struct ReloadService: Service, CustomStringConvertible {
         }
     }
 
-    private func reload(_ watched: inout Watched) async {
+    /// - Parameter isAsked: somebody waits for what comes of it, also where it is nothing new.
+    private func reload(_ watched: inout Watched, isAsked: Bool = false) async {
         let reloadable = watched.reloadable
         do {
             let what = try await reloadable.reload()
             watched.succeeded()
             self.logger.info("reloaded", metadata: ["what": "\(reloadable.name)", "now": "\(what)"])
         } catch {
-            guard watched.failed("\(error)") else { return }
+            guard watched.failed("\(error)") || isAsked else { return }
             self.logger.error(
                 "reload failed, what was read before stays in use",
                 metadata: ["what": "\(reloadable.name)", "reason": "\(error)"]

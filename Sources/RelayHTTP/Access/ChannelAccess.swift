@@ -46,17 +46,24 @@ struct ChannelAccess: Sendable {
         do {
             bearer = try self.bearer(of: token)
         } catch {
-            if case .cookie = token, selection.names.allSatisfy(self.isForEveryone) { return nil }
+            if case .cookie = token, self.needsNoToken(selection) { return nil }
             throw Problem.invalidToken(error)
         }
         if let channel = selection.names.first(where: { !self.mayRead($0, bearer) }) {
             throw self.refusal(of: channel, to: bearer, presenting: token)
         }
+        if bearer == nil, !self.needsNoToken(selection) { throw Problem.tokenNeeded(for: "each channel", token) }
         return bearer
     }
 
+    /// Patterns alone, where no channel is for everyone, would only take a place.
+    private func needsNoToken(_ selection: ChannelSelection) -> Bool {
+        let mayFind = !selection.names.isEmpty || tokens?.anonymousChannels.isEmpty != true
+        return mayFind && selection.names.allSatisfy(self.isForEveryone)
+    }
+
     func refusal(of channel: ChannelName, to bearer: Bearer?, presenting token: PresentedToken = .absent) -> Problem {
-        bearer == nil ? Problem.tokenNeeded(for: channel, token) : Problem.tokenNotForChannel(channel)
+        bearer == nil ? Problem.tokenNeeded(for: "channel '\(channel)'", token) : Problem.tokenNotForChannel(channel)
     }
 
     /// With its patterns bound to what they may find: what `Channels` allows, and of that what the bearer may read.
@@ -121,12 +128,12 @@ extension Problem {
         Problem(.badRequest, description, error: "invalid_request", description)
     }
 
-    fileprivate static func tokenNeeded(for channel: ChannelName, _ token: PresentedToken) -> Problem {
+    fileprivate static func tokenNeeded(for what: String, _ token: PresentedToken) -> Problem {
         let hint =
             token == .foreignCookie
             ? "a cookie counts only for pages of this host and of origins that CORSOrigins names"
             : "send one in the header Authorization, as 'Bearer <token>', or as the WebSocket subprotocol bearer.<token>"
-        return Problem(.unauthorized, "channel '\(channel)' needs a token: \(hint)", error: nil, "")
+        return Problem(.unauthorized, "\(what) needs a token: \(hint)", error: nil, "")
     }
 
     fileprivate static func invalidToken(_ refusal: any Error) -> Problem {

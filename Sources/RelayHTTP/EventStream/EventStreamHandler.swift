@@ -94,16 +94,11 @@ package final class EventStreamHandler: ChannelInboundHandler, SubscriberTranspo
 
     /// The reason is for people who look at the stream; a browser sees the end, and comes back.
     func close(_ code: CloseCode, reason: String) {
-        guard let context = self.context, !self.isClosing else { return }
+        guard self.context != nil, !self.isClosing else { return }
         self.isClosing = true
         self.subscriber.leave(.relay, reason: reason)
         var comment = ByteBuffer()
         comment.writeStreamComment(reason)
-        let hasLeft = context.eventLoop.makePromise(of: Void.self)
-        hasLeft.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
-        context.writeAndFlush(self.wrapOutboundOut(comment), promise: hasLeft)
-        context.eventLoop.assumeIsolated().scheduleTask(in: Subscriber.closeTimeout) {
-            self.context?.close(promise: nil)
-        }
+        self.subscriber.sayGoodbye(comment)
     }
 }

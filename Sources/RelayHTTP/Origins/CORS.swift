@@ -27,8 +27,8 @@ package struct CORS: Sendable {
     }
 
     /// Whether the page is trusted with a cookie, which browsers send along for any page: one of this service, or of an
-    /// origin that is named. Neither `*` names one, nor `null`, which any site can be. A request without `Origin` opens no
-    /// WebSocket in a browser, and another page can't read its answer.
+    /// origin that is named. Neither `*` names one, nor `null`, which any site can be. A request without `Origin` that
+    /// is of no page opens no WebSocket in a browser, and another page can't read its answer.
     func trusts(_ head: HTTPRequestHead, own: @autoclosure () -> OwnOrigins) -> Bool {
         let page = RequestingPage(head)
         return page == .none || page != .withoutOrigin && self.names(page) || page.isOne(of: own())

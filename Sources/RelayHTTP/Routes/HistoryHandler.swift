@@ -26,7 +26,7 @@ struct HistoryHandler {
         if let wait {
             (waited, head) = try await self.page(query, wait, bearer, from: caller.address, at: now)
         }
-        if request.headers[canonicalForm: "Accept"].contains(where: { $0.hasPrefix("application/x-ndjson") }) {
+        if request.accepts("application/x-ndjson") {
             // What was waited for may be newer than the head was.
             return self.lines(query, through: max(head, waited?.entries.last?.id ?? .zero))
         }

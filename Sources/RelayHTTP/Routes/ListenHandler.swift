@@ -13,7 +13,7 @@ struct ListenHandler {
         at now: ContinuousClock.Instant,
         head: EventID
     ) throws -> HTTPDecision {
-        let wish = try ListenWish(request, target)
+        let wanted = try ListenRequest(request, target)
         guard self.router.cors.allows(request, own: self.router.options.ownOrigins(request, of: caller)) else {
             throw Problem(.forbidden, "pages of this origin may not connect: add it to CORSOrigins", cause: .origin)
         }
@@ -21,7 +21,7 @@ struct ListenHandler {
         let token = try access.token(of: request, target, from: caller)
         let admit = { @Sendable (bearer: Bearer?) in
             let selection = access.bound(selection, to: bearer)
-            return try self.admit(to: selection, wish, bearer, from: caller.address, at: now, head: head)
+            return try self.admit(to: selection, wanted, bearer, from: caller.address, at: now, head: head)
         }
         switch token {
         case .absent, .foreignCookie:
@@ -40,7 +40,7 @@ struct ListenHandler {
     /// - Parameter head: the newest id that the event loop has fanned out, or had when the request came.
     private func admit(
         to selection: ChannelSelection,
-        _ wish: ListenWish,
+        _ wanted: ListenRequest,
         _ bearer: Bearer?,
         from address: ClientAddress,
         at now: ContinuousClock.Instant,
@@ -49,13 +49,13 @@ struct ListenHandler {
         for channel in selection.names { try self.router.countNewChannel(channel, from: address, at: now) }
         let seat = try self.router.clients.take(for: address, subject: bearer?.subject)
         let (relay, identity) = (self.router.relay, self.router.log.identity)
-        if wish.isKnown(to: head), relay.admitAtOnce(selection.names, head: head) {
-            return .answer(wish.answer(wish.subscription(to: selection, bearer, identity, last: head, seat)))
+        if wanted.isKnown(to: head), relay.admitAtOnce(selection.names, head: head) {
+            return .answer(wanted.answer(wanted.subscription(to: selection, bearer, identity, last: head, seat)))
         }
         return .work {
             do {
                 let last = try await relay.admit(selection.names)
-                return wish.answer(wish.subscription(to: selection, bearer, identity, last: last, seat))
+                return wanted.answer(wanted.subscription(to: selection, bearer, identity, last: last, seat))
             } catch {
                 self.router.clients.leave(seat)
                 throw error
@@ -65,9 +65,11 @@ struct ListenHandler {
 }
 
 /// What somebody wants to have of channels, from where on, and as what.
-struct ListenWish: Equatable {
+struct ListenRequest: Equatable {
     let kind: FrameKind
     let start: Start
+    /// Of the answer that accepts a WebSocket; empty for an event stream.
+    private let handshake: HTTPHeaders
 
     enum Start: Equatable {
         /// From now on.
@@ -86,9 +88,11 @@ struct ListenWish: Equatable {
         if request.asksForWebSocket {
             self.kind = lastSeenID == nil ? .raw : .enveloped
             self.start = start
+            self.handshake = try WebSocketHandshake.answer(to: request)
         } else if request.asksForEventStream {
             self.kind = try Self.isRaw(target) ? .rawEventStream : .eventStream
             self.start = try Self.start(comingBack: request) ?? start
+            self.handshake = [:]
         } else {
             throw Problem(
                 .upgradeRequired,
@@ -151,30 +155,17 @@ struct ListenWish: Equatable {
         last: EventID,
         _ seat: ClientSeat
     ) -> Subscription {
-        var subscription = Subscription(
-            selection,
-            kind: self.kind,
-            resumePoint: nil,
-            seat: seat,
-            bearer: bearer
-        )
-        switch self.start {
-        case .latest:
-            break
-        case .after(let id, let logID):
-            subscription.resumePoint = ResumePoint(
-                channel: selection.only,
-                presented: id,
-                logID: logID,
-                identity: identity,
-                last: last
-            )
-        }
-        return subscription
+        let resumePoint: ResumePoint? =
+            switch self.start {
+            case .latest: nil
+            case .after(let id, let logID):
+                ResumePoint(channel: selection.only, presented: id, logID: logID, identity: identity, last: last)
+            }
+        return Subscription(selection, kind: self.kind, resumePoint: resumePoint, seat: seat, bearer: bearer)
     }
 
     func answer(_ subscription: Subscription) -> HTTPAnswer {
-        guard self.kind.isEventStream else { return .upgrade(subscription) }
+        guard self.kind.isEventStream else { return .upgrade(self.handshake, subscription) }
         var response = HTTPResponse(status: .ok, contentType: "text/event-stream")
         response.headers.add(name: "Cache-Control", value: "no-store, no-transform")
         // A proxy that keeps an answer back until it has enough of it (nginx and others read this).
@@ -184,6 +175,14 @@ struct ListenWish: Equatable {
 }
 
 extension HTTPRequestHead {
+    /// Whether it asks for a media type by name, and not just for anything (RFC 9110, section 12.5.1).
+    func accepts(_ type: String) -> Bool {
+        self.headers[canonicalForm: "Accept"].contains { range in
+            let parts = range.split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" }.lowercased() }
+            return parts.first == type && !parts.contains { ["q=0", "q=0.0", "q=0.00", "q=0.000"].contains($0) }
+        }
+    }
+
     /// Whether it asks to become a WebSocket; requests for other protocols (`h2c`) are plain ones to us.
     fileprivate var asksForWebSocket: Bool {
         func has(_ name: String, _ token: String) -> Bool {
@@ -194,6 +193,6 @@ extension HTTPRequestHead {
 
     /// Whether it asks for server-sent events, and not just for anything.
     fileprivate var asksForEventStream: Bool {
-        self.headers[canonicalForm: "Accept"].contains { $0.lowercased().hasPrefix("text/event-stream") }
+        self.accepts("text/event-stream")
     }
 }

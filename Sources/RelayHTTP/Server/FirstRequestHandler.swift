@@ -18,8 +18,8 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
 
     /// When it has to have said something.
     let deadline: NIODeadline
-    /// Its place among the newcomers; kept by them.
-    var newcomerIndex: Int?
+    /// Its place among those that have said nothing; kept by them.
+    var silentIndex: Int?
 
     /// A handshake, and whatever came with it or behind it.
     private struct Received {
@@ -71,13 +71,13 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
 
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        self.hub.newcomers.add(self)
+        self.hub.silentConnections.add(self)
     }
 
     package func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         self.received = nil
-        self.hub.newcomers.remove(self)
+        self.hub.silentConnections.remove(self)
         if !self.isHandedOn { self.whenOver() }
     }
 
@@ -88,7 +88,7 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = self.unwrapInboundIn(data)
-        self.hub.newcomers.remove(self)
+        self.hub.silentConnections.remove(self)
         if var received = self.received.take() {
             // More than a handshake: it does not wait for its turn while more piles up.
             received.bytes.writeBuffer(&bytes)
@@ -120,12 +120,9 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
     /// - Parameter isReading: the end of a read is still to be told.
     private func take(_ received: Received, isReading: Bool, _ context: ChannelHandlerContext) {
         let (bytes, request) = (received.bytes, received.request)
-        guard let headers = WebSocketHandshake.answer(to: request.head) else {
-            return self.handOn(bytes, nil, isReading: isReading, context)
-        }
         var exchange = HTTPExchange(of: request.head, start: .now())
         switch self.respond(request.head) {
-        case .answer(.upgrade(let subscription)):
+        case .answer(.upgrade(let headers, let subscription)):
             exchange.route = .listen
             exchange.status = Int(HTTPResponseStatus.switchingProtocols.code)
             var rest = bytes

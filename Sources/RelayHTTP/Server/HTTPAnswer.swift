@@ -12,7 +12,8 @@ package enum HTTPDecision: Sendable {
 /// What becomes of a request.
 package enum HTTPAnswer: Sendable {
     case response(HTTPResponse)
-    case upgrade(Subscription)
+    /// The headers are those of the answer by which the connection becomes a WebSocket.
+    case upgrade(HTTPHeaders, Subscription)
     /// The body of the response is the stream.
     case eventStream(HTTPResponse, Subscription)
 }

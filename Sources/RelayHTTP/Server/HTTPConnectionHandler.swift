@@ -146,9 +146,9 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         case .response(let response):
             if self.isClosed { return }
             self.write(response, to: head, keepAlive: head.canKeepAlive, context)
-        case .upgrade(let subscription):
+        case .upgrade(let headers, let subscription):
             if self.isClosed { return self.abandon(subscription) }
-            self.upgrade(head, subscription, context)
+            self.becomeWebSocket(headers, subscription, context)
         case .eventStream(let response, let subscription):
             if self.isClosed { return self.abandon(subscription) }
             self.becomeEventStream(response, subscription, context)
@@ -228,7 +228,6 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         self.exchange?.status = Int(response.status.code)
         switch response.body {
         case .bytes(let body):
-            self.exchange?.bytes = head.method == .HEAD ? 0 : body.readableBytes
             if response.status != .noContent {
                 headers.replaceOrAdd(name: "Content-Length", value: "\(body.readableBytes)")
             }
@@ -236,7 +235,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             // The end lets the next request in: not before the answer has left, even if it is a head only, or requests
             // that are sent without reading the answers would pile these up.
             let hasLeft = context.eventLoop.makePromise(of: Void.self)
-            Self.write(head.method == .HEAD ? ByteBuffer() : body, hasLeft, to: context.channel)
+            self.write(head.method == .HEAD ? ByteBuffer() : body, hasLeft, to: context.channel)
             hasLeft.futureResult.assumeIsolated().whenSuccess { self.writeEnd(keepAlive: keepAlive, context) }
         case .stream(let produce):
             // Without chunks its end is the connection's; and the encoder would end a HEAD's body that isn't there.
@@ -258,10 +257,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         let done = context.eventLoop.makeFutureWithTask {
             try await produce { piece in
                 let hasLeft = channel.eventLoop.makePromise(of: Void.self)
-                channel.eventLoop.execute {
-                    bound.value.exchange?.bytes += piece.readableBytes
-                    Self.write(piece, hasLeft, to: channel)
-                }
+                channel.eventLoop.execute { bound.value.write(piece, hasLeft, to: channel) }
                 try await hasLeft.futureResult.get()
             }
         }
@@ -276,12 +272,17 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
 
     /// In slices: each that leaves is a sign of life to the idle timeout, also where the whole takes minutes. Each is
     /// flushed by itself, since TLS makes one write of all that is flushed together.
-    private static func write(_ body: ByteBuffer, _ hasLeft: EventLoopPromise<Void>, to channel: any Channel) {
+    private func write(_ body: ByteBuffer, _ hasLeft: EventLoopPromise<Void>, to channel: any Channel) {
         var rest = body
         while rest.readableBytes > Self.sliceBytes, let slice = rest.readSlice(length: Self.sliceBytes) {
-            channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(slice)), promise: nil)
+            self.writeSlice(slice, channel.eventLoop.makePromise(), to: channel)
         }
-        channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(rest)), promise: hasLeft)
+        self.writeSlice(rest, hasLeft, to: channel)
+    }
+
+    private func writeSlice(_ slice: ByteBuffer, _ hasLeft: EventLoopPromise<Void>, to channel: any Channel) {
+        hasLeft.futureResult.assumeIsolated().whenSuccess { self.exchange?.bytes += slice.readableBytes }
+        channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(slice)), promise: hasLeft)
     }
 
     private func writeHead(
@@ -325,23 +326,6 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     }
 
     // MARK: - Upgrade
-
-    private func upgrade(
-        _ head: HTTPRequestHead,
-        _ subscription: Subscription,
-        _ context: ChannelHandlerContext
-    ) {
-        guard let headers = WebSocketHandshake.answer(to: head) else {
-            self.abandon(subscription)
-            let problem = Problem(
-                .badRequest,
-                "the WebSocket handshake needs one Sec-WebSocket-Key and Sec-WebSocket-Version 13",
-                headers: ["Sec-WebSocket-Version": "13"]
-            )
-            return self.refuse(problem, to: head, keepAlive: head.canKeepAlive, context)
-        }
-        self.becomeWebSocket(headers, subscription, context)
-    }
 
     private func becomeWebSocket(
         _ headers: HTTPHeaders,

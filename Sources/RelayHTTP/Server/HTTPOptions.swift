@@ -13,8 +13,7 @@ package struct HTTPOptions: Sendable {
     package var admin: (host: String, port: Int)?
     /// `http(s)://…` or `ws(s)://…`, without a slash at the end; empty: taken from each request.
     package var urlBase: String
-    /// Begins with a slash and does not end with one; `/` for none.
-    package var basePath: String
+    package var basePath: BasePath
     package var corsOrigins: [OriginPattern]
     package var trustedProxies = TrustedProxies.none
     package var limits: ClientLimits
@@ -40,7 +39,7 @@ package struct HTTPOptions: Sendable {
         host: String,
         port: Int?,
         urlBase: String,
-        basePath: String,
+        basePath: BasePath,
         corsOrigins: [OriginPattern],
         limits: ClientLimits,
         channelPatterns: [String],
@@ -87,10 +86,8 @@ package struct HTTPOptions: Sendable {
 
     /// The path without `BasePath`, empty for the base without a slash behind it; nil where it lies elsewhere.
     func pathBelowBase(_ segments: [String]) -> [String]? {
-        if self.basePath == "/" { return segments }
-        let base = self.basePath.split(separator: "/").map(String.init)
-        guard segments.starts(with: base) else { return nil }
-        return Array(segments.dropFirst(base.count))
+        let base = self.basePath.segments
+        return segments.starts(with: base) ? Array(segments.dropFirst(base.count)) : nil
     }
 
     /// Where WebSocket clients find this service, without a slash at the end: `UrlBase`, or what proxies say, or the
@@ -100,7 +97,7 @@ package struct HTTPOptions: Sendable {
         for (http, webSocket) in [("http://", "ws://"), ("https://", "wss://")] where base.hasPrefix(http) {
             base = webSocket + base.dropFirst(http.count)
         }
-        return base + (self.basePath == "/" ? "" : self.basePath)
+        return base + self.basePath.text
     }
 
     /// `Forwarded` (RFC 7239) counts if it has host and protocol, else `X-Forwarded-Host` and `X-Forwarded-Proto`.

@@ -19,10 +19,10 @@ package struct HealthRequest: Sendable {
     private let port: Int
     private let target: String
 
-    package init(host: String, port: Int, basePath: String) {
+    package init(host: String, port: Int, basePath: BasePath) {
         self.host = host
         self.port = port
-        self.target = (basePath == "/" ? "" : basePath) + "/health"
+        self.target = basePath.text + "/health"
     }
 
     /// - Throws: `NoAnswer`.

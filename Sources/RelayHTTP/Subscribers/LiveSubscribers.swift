@@ -22,9 +22,15 @@ struct LiveSubscribers {
     private var naming: [ChannelName: [ObjectIdentifier: Group]] = [:]
     /// Those with patterns.
     private var seeking: [ObjectIdentifier: Group] = [:]
+    /// Those of them that find a channel, as far as a batch had it since the last of them came or went: each pattern is
+    /// compared with a name once, not once for each batch.
+    private var finding: [ChannelName: [Group]] = [:]
+
+    /// Names of channels that are given up stay in there; beyond so many all are looked for anew.
+    private static let maximumFinding = 10_000
 
     /// Whom a batch concerns.
-    func groups(for frames: FrameBatch) -> [Group] {
+    mutating func groups(for frames: FrameBatch) -> [Group] {
         guard let channels = frames.channels else { return Array(self.groups.values) }
         // Nearly always.
         if channels.count == 1, self.seeking.isEmpty { return Array(self.naming[channels[0], default: [:]].values) }
@@ -35,8 +41,17 @@ struct LiveSubscribers {
             found.append(group)
         }
         for channel in channels { self.naming[channel]?.values.forEach(take) }
-        for group in self.seeking.values where channels.contains(where: { group.selection.finds($0) }) { take(group) }
+        if self.seeking.isEmpty { return found }
+        for channel in channels { self.finders(of: channel).forEach(take) }
         return found
+    }
+
+    private mutating func finders(of channel: ChannelName) -> [Group] {
+        if let groups = self.finding[channel] { return groups }
+        let groups = self.seeking.values.filter { $0.selection.finds(channel) }
+        if self.finding.count >= Self.maximumFinding { self.finding = [:] }
+        self.finding[channel] = groups
+        return groups
     }
 
     mutating func add(_ subscriber: Subscriber) {
@@ -49,7 +64,10 @@ struct LiveSubscribers {
         let group = Group(selection)
         self.groups[selection] = group
         for name in selection.names { self.naming[name, default: [:]][ObjectIdentifier(group)] = group }
-        if !selection.patterns.isEmpty { self.seeking[ObjectIdentifier(group)] = group }
+        if !selection.patterns.isEmpty {
+            self.seeking[ObjectIdentifier(group)] = group
+            self.finding = [:]
+        }
         return group
     }
 
@@ -73,6 +91,6 @@ struct LiveSubscribers {
             self.naming[name]?[ObjectIdentifier(group)] = nil
             if self.naming[name]?.isEmpty == true { self.naming[name] = nil }
         }
-        self.seeking[ObjectIdentifier(group)] = nil
+        if self.seeking.removeValue(forKey: ObjectIdentifier(group)) != nil { self.finding = [:] }
     }
 }

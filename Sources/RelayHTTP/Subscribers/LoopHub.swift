@@ -20,7 +20,7 @@ package final class LoopHub {
     package static let pingRounds = 30
 
     /// Connections that are no subscribers yet.
-    package let newcomers: Newcomers
+    package let silentConnections: SilentConnections
     let eventLoop: any EventLoop
     private let observer: any Observer
     private var machine: HubStateMachine<FrameBatch>
@@ -37,7 +37,7 @@ package final class LoopHub {
     private var drain: (spacing: TimeAmount, next: Int64)?
 
     package init(eventLoop: any EventLoop, head: EventID, observer: any Observer) {
-        self.newcomers = Newcomers(eventLoop: eventLoop)
+        self.silentConnections = SilentConnections(eventLoop: eventLoop)
         self.eventLoop = eventLoop
         self.observer = observer
         self.machine = HubStateMachine(head: head, tailCapacity: Self.tailCapacity)

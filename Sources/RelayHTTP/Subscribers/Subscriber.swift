@@ -139,6 +139,18 @@ package final class Subscriber: TakesTurns {
         self.leave()
     }
 
+    /// Writes the last bytes, and ends the connection when they have left.
+    /// - Parameter awaitsPeer: the connection ends when the peer has answered instead, which the transport sees to.
+    ///
+    /// Either way it is cut in time.
+    func sayGoodbye(_ bytes: ByteBuffer, awaitsPeer: Bool = false) {
+        guard let context = self.context else { return }
+        let hasLeft = awaitsPeer ? nil : context.eventLoop.makePromise(of: Void.self)
+        hasLeft?.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
+        context.writeAndFlush(NIOAny(bytes), promise: hasLeft)
+        context.eventLoop.assumeIsolated().scheduleTask(in: Self.closeTimeout) { self.context?.close(promise: nil) }
+    }
+
     private func leave() {
         self.arrived = nil
         if self.machine.closed() { self.hub.removeLive(self) }
@@ -268,7 +280,10 @@ package final class Subscriber: TakesTurns {
         // It may have been read for a loop that is ahead of this one.
         let through = min(page.through, range.through)
         if !self.kind.tellsPosition && page.hasLoss(after: after, through: through) { return self.closeFallenBehind() }
-        self.count(page.counts(after: after, through: through))
+        var counts = page.counts(after: after, through: through)
+        // Who asks for whatever there is has missed nothing of what is there no more.
+        if after == .zero { counts.gaps.removeAll { $0 == .evicted } }
+        self.count(counts)
         self.write(page.frames(after: after, through: through))
         self.machine.sent(through: through)
         if case .replaying = self.machine.phase { self.pages.taken(page, of: self.stream, range) }

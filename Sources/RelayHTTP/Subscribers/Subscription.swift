@@ -3,9 +3,9 @@ package import RelayCore
 /// What a client asked for at `/listen`, once it was let in.
 package struct Subscription: Sendable {
     package let selection: ChannelSelection
-    package var kind: FrameKind
+    package let kind: FrameKind
     /// Where to go on; nil: from now on.
-    package var resumePoint: ResumePoint?
+    package let resumePoint: ResumePoint?
     /// To be left when it is over.
     package let seat: ClientSeat
     /// Whose token let it in; nil where none was needed.

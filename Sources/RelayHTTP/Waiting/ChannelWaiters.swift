@@ -4,9 +4,9 @@ import Synchronization
 /// The requests that wait, by channel. There are no more of them than HTTP connections, nor than clients.
 package final class ChannelWaiters: Sendable {
     fileprivate struct Waiting {
-        var waiters: [ChannelName: [ObjectIdentifier: Waiter]] = [:]
+        var waiters: [ChannelName: [ObjectIdentifier: HistoryWaiter]] = [:]
         /// Those with patterns.
-        var seeking: [ObjectIdentifier: (waiter: Waiter, selection: ChannelSelection)] = [:]
+        var seeking: [ObjectIdentifier: (waiter: HistoryWaiter, selection: ChannelSelection)] = [:]
         var hasEnded = false
     }
 
@@ -15,8 +15,8 @@ package final class ChannelWaiters: Sendable {
     package init() {}
 
     /// One more for these channels, to be removed once.
-    package func add(to selection: ChannelSelection) -> Waiter {
-        let waiter = Waiter()
+    package func add(to selection: ChannelSelection) -> HistoryWaiter {
+        let waiter = HistoryWaiter()
         let hasEnded = self.waiting.withLock { waiting in
             if waiting.hasEnded { return true }
             for channel in selection.names { waiting.waiters[channel, default: [:]][ObjectIdentifier(waiter)] = waiter }
@@ -27,7 +27,7 @@ package final class ChannelWaiters: Sendable {
         return waiter
     }
 
-    package func remove(_ waiter: Waiter, from selection: ChannelSelection) {
+    package func remove(_ waiter: HistoryWaiter, from selection: ChannelSelection) {
         self.waiting.withLock { waiting in
             for channel in selection.names {
                 waiting.waiters[channel]?[ObjectIdentifier(waiter)] = nil
@@ -40,7 +40,7 @@ package final class ChannelWaiters: Sendable {
     /// Something new is in the log, or may be. Called with each batch; where nobody waits it does nothing.
     /// - Parameter channels: nil for all.
     package func signal(_ channels: [ChannelName]?) {
-        let due = self.waiting.withLock { waiting -> [Waiter] in
+        let due = self.waiting.withLock { waiting -> [HistoryWaiter] in
             if waiting.waiters.isEmpty && waiting.seeking.isEmpty { return [] }
             guard let channels else { return waiting.all }
             let seeking = waiting.seeking.values.filter { seeking in channels.contains { seeking.selection.finds($0) } }
@@ -64,7 +64,7 @@ package final class ChannelWaiters: Sendable {
 
 extension ChannelWaiters.Waiting {
     /// Each once.
-    fileprivate var all: [Waiter] {
+    fileprivate var all: [HistoryWaiter] {
         var all = self.seeking.mapValues(\.waiter)
         for waiters in self.waiters.values { all.merge(waiters) { first, _ in first } }
         return Array(all.values)

@@ -11,9 +11,14 @@ package final class ChannelChanges {
     private let hub: LoopHub
     private var waiting: [ChannelChange] = []
     private var isWorking = false
+    /// Messages since the interval of pings began.
+    private var received = 0
 
     /// Requests that wait, for PostgreSQL to listen to what one before them asked for.
     private static let maximumWaiting = 16
+    /// Messages of one client in an interval of pings: each is parsed on an event loop that others share. Enough to change
+    /// all channels, one by one, ten times.
+    private static let maximumPerInterval = 10 * ChannelSelection.maximumChannels
 
     init(_ router: Router, _ subscription: Subscription, _ hub: LoopHub) {
         self.router = router
@@ -24,11 +29,17 @@ package final class ChannelChanges {
 
     /// - Returns: whether there was room for it.
     func received(_ message: ByteBuffer, for subscriber: Subscriber) -> Bool {
+        self.received += 1
+        if self.received > Self.maximumPerInterval { return false }
         guard let change = ChannelChange(message) else { return true }
         if self.waiting.count >= Self.maximumWaiting { return false }
         self.waiting.append(change)
         self.work(for: subscriber)
         return true
+    }
+
+    func intervalBegins() {
+        self.received = 0
     }
 
     /// Goes on as far as it can: not for a client that doesn't take the answers, nor for one that is gone.

@@ -81,7 +81,7 @@ package final class WebSocketHandler: ChannelInboundHandler, SubscriberTransport
         let message = self.message
         self.message = ByteBuffer()
         if changes.received(message, for: self.subscriber) { return }
-        self.close(.notAllowed, reason: "too many changes at once: wait for the answers")
+        self.close(.notAllowed, reason: "too many changes at once: wait for the answers, and change less often")
     }
 
     private func act(on action: ClientFrameStateMachine.Action, _ context: ChannelHandlerContext) {
@@ -91,7 +91,7 @@ package final class WebSocketHandler: ChannelInboundHandler, SubscriberTransport
         case .answerPing(let payload):
             self.answerPing(payload, context)
         case .answerClose(let code, let reason):
-            self.answerClose(code, reason, context)
+            self.answerClose(code, reason)
         case .refuse(let code, let reason):
             self.close(code, reason: reason)
         }
@@ -110,16 +110,12 @@ package final class WebSocketHandler: ChannelInboundHandler, SubscriberTransport
         self.subscriber.send(pong)
     }
 
-    /// Ends the connection when what was written has left, or hasn't in time.
-    private func answerClose(_ code: UInt16, _ reason: String, _ context: ChannelHandlerContext) {
+    private func answerClose(_ code: UInt16, _ reason: String) {
         self.isClosing = true
         self.subscriber.leave(.client, code: code, reason: "closed by the client")
         var frame = ByteBuffer()
         frame.writeWebSocketClose(code: code, reason: reason)
-        let hasLeft = context.eventLoop.makePromise(of: Void.self)
-        hasLeft.futureResult.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
-        context.writeAndFlush(self.wrapOutboundOut(frame), promise: hasLeft)
-        self.cutAfterTimeout(context)
+        self.subscriber.sayGoodbye(frame)
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -139,6 +135,7 @@ package final class WebSocketHandler: ChannelInboundHandler, SubscriberTransport
 
     func keepAlive() {
         guard let context = self.context, !self.isClosing else { return }
+        self.changes?.intervalBegins()
         // With the kernel's buffer full, something can only leave if the peer takes something: it reads, if so slowly
         // that our own buffer has not become free yet.
         let taken = self.subscriber.bytesWritten - self.subscriber.unsentBytes
@@ -159,18 +156,11 @@ package final class WebSocketHandler: ChannelInboundHandler, SubscriberTransport
 
     /// The connection is cut when the peer has answered, or hasn't in time.
     func close(_ code: CloseCode, reason: String) {
-        guard let context = self.context, !self.isClosing else { return }
+        guard self.context != nil, !self.isClosing else { return }
         self.isClosing = true
         self.subscriber.leave(.relay, code: code.rawValue, reason: reason)
         var frame = ByteBuffer()
         frame.writeWebSocketClose(code, reason: reason)
-        context.writeAndFlush(self.wrapOutboundOut(frame), promise: nil)
-        self.cutAfterTimeout(context)
-    }
-
-    private func cutAfterTimeout(_ context: ChannelHandlerContext) {
-        context.eventLoop.assumeIsolated().scheduleTask(in: Subscriber.closeTimeout) {
-            self.context?.close(promise: nil)
-        }
+        self.subscriber.sayGoodbye(frame, awaitsPeer: true)
     }
 }

@@ -39,6 +39,20 @@ struct ConfigurationErrorTests {
         )
     }
 
+    @Test func `more channels to record than there may be contradict each other`() throws {
+        let names = ["--channels", "a", "--channels", "b,c*", "--channels", "a"]
+        #expect(try loadConfiguration(names + ["--max-channels", "2"]).configuration.maxChannels == 2)
+        #expect(
+            try configurationProblems(names + ["--max-channels", "1"]) == [
+                "Channels, given on the command line (--channels), names 2 channels to record: raise MaxChannels, which is 1."
+            ]
+        )
+    }
+
+    @Test func `a number that nothing can have so many of is refused`() throws {
+        #expect(try configurationProblems(["--max-clients", "9223372036854775807"]).count == 1)
+    }
+
     @Test func `a wrong value in a file is named with its line`() throws {
         let text = "# Where to listen\r\n\r\nHttpHost = [\r\n  'a',\r\n]\r\nhttpPort = 77.5\r\nUrlBase = example"
         #expect(

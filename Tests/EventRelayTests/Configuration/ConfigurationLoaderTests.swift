@@ -40,7 +40,7 @@ struct ConfigurationLoaderTests {
         expected.tlsServerCertificateFile = "chain.pem"
         expected.tlsServerPrivateKeyFile = "key.pem"
         expected.urlBase = "http://events.example"
-        expected.basePath = "/relay"
+        expected.basePath = try BasePath("/relay")
         expected.channels = ["people", "order.*"]
         expected.corsOrigins = [try #require(OriginPattern("https://app.example"))]
         expected.debug = true
@@ -49,6 +49,15 @@ struct ConfigurationLoaderTests {
         #expect(origin.file == "/config/pg_eventserv.toml")
         #expect(origin.ignoredKeys.map(\.key) == ["DbPoolMaxConns", "DbPoolMaxConnLifeTime"])
         #expect(origin.ignoredKeys.last?.reason.contains("there is no pool") == true)
+    }
+
+    @Test func `a port for HTTPS without a certificate and a host without its port are ignored, and said to be`() throws
+    {
+        let arguments = ["--https-port", "7801", "--admin-host", "127.0.0.2"]
+        let (_, origin) = try loadConfiguration(arguments)
+        #expect(origin.ignoredKeys.map(\.key) == ["HttpsPort", "AdminHost"])
+        let inUse = ["--tls-server-certificate-file", "a", "--tls-server-private-key-file", "b", "--admin-port", "0"]
+        #expect(try loadConfiguration(arguments + inUse).origin.ignoredKeys == [])
     }
 
     @Test func `keys of a file are the same in any case`() throws {

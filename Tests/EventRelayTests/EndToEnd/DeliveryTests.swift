@@ -212,6 +212,16 @@ struct DeliveryTests {
         #expect(other.hasPrefix("HTTP/1.1 200 OK\r\n") && other.contains("Connection: close\r\n"))
     }
 
+    @Test(arguments: [
+        ("", "1.1", 400), ("Host: a\r\nHost: b\r\n", "1.1", 400), ("", "1.0", 200), ("Host: a\r\n", "1.1", 200),
+    ])
+    func `a request names one host, but for HTTP 1 point 0`(hosts: String, version: String, status: Int) async throws {
+        let world = try await World()
+        let request = "GET /health HTTP/\(version)\r\n\(hosts)Connection: close\r\n\r\n"
+        let answer = try await HTTPTestClient.exchange(request, port: world.relay.port)
+        #expect(answer.split(separator: " ").dropFirst().first == "\(status)")
+    }
+
     @Test
     func `a handshake without key or with another version is refused`() async throws {
         let world = try await World()
@@ -219,10 +229,12 @@ struct DeliveryTests {
             "Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         ] {
             let answer = try await HTTPTestClient.exchange(
-                "GET /listen/people HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n\(line)\r\n\r\n",
+                "GET /listen/nobody HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n\(line)\r\n\r\n",
                 port: world.relay.port
             )
             #expect(answer.hasPrefix("HTTP/1.1 400 ") && answer.contains("Sec-WebSocket-Version: 13"))
         }
+        // Nothing was begun for them.
+        #expect(try await !world.get("/channels").body.contains("nobody"))
     }
 }

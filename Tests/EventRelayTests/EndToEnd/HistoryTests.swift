@@ -156,6 +156,8 @@ struct HistoryTests {
         let world = try await World(environment: ["ES_BASEPATH": "/events"])
         #expect(try await world.get("/").status == 404)
         #expect(try await world.get("/events/health").status == 200)
+        let redirection = try await world.get("/events?channel=a&at=5")
+        #expect(redirection.status == 308 && redirection.header("Location") == "/events/?channel=a&at=5")
         let page = try await world.get("/events/")
         #expect(page.status == 200 && page.header("Content-Type") == "text/html; charset=utf-8")
         #expect(page.body.contains("ws://127.0.0.1:\(world.relay.port)/events"))

@@ -221,6 +221,28 @@ struct SeveralChannelsTests {
     }
 
     @Test
+    func `a client that asks for changes without end is sent away, however fast it reads`() async throws {
+        let world = try await World(environment: ["ES_CHANNELS": "a,b"])
+        let client = try await world.connect("/listen/a?last-seen-id=latest")
+        _ = try await client.envelope()
+        let requests = ["subscribe", "unsubscribe"].map {
+            WebSocketTestClient.frame(0x1, Array(#"{"\#($0)":["b"]}"#.utf8))
+        }
+        var answers = 0
+        sending: for round in 0..<1_001 {
+            client.pile(requests[round % 2])
+            switch try await client.next() {
+            case .text: answers += 1
+            case .close(let code, _):
+                #expect(code == 1008)
+                break sending
+            default: Issue.record("neither an answer nor the end")
+            }
+        }
+        #expect(answers == 1_000)
+    }
+
+    @Test
     func `what a client asked for before it left does not count afterwards`() async throws {
         let world = try await World(environment: ["ES_CHANNELS": "a,b,*"])
         for round in 0..<20 {

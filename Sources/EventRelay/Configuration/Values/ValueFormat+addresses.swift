@@ -18,10 +18,13 @@ extension ValueFormat<String> {
         .text("an http, https, ws or wss URL such as https://events.example.com, or empty") { text in
             if text.trimmed.isEmpty { return "" }
             guard let address = WebAddress(String(text.trimmed)) else { return nil }
-            return ["http", "https", "ws", "wss"].contains(address.scheme) ? address.description : nil
+            let isOfHost = Origin("\(address.scheme)://\(address.authority)") != nil
+            return isOfHost && ["http", "https", "ws", "wss"].contains(address.scheme) ? address.description : nil
         }
     }
+}
 
+extension ValueFormat<BasePath> {
     /// A path as it stands in a URL (RFC 3986). Browsers take `.` and `..` out of what they ask for: they never match.
     static var urlPath: ValueFormat {
         .text("a URL path such as /events, with special characters percent-encoded") { text in
@@ -30,7 +33,7 @@ extension ValueFormat<String> {
             guard path.utf8.allSatisfy({ isVisibleASCII($0) && !"?#\"<>\\^`{|}[]".utf8.contains($0) }),
                 !segments.contains("."), !segments.contains("..")
             else { return nil }
-            return "/" + segments.joined(separator: "/")
+            return try? BasePath(String(path))
         }
     }
 }

@@ -1,8 +1,11 @@
+/// Far more than there can be of anything, and little enough to be added up.
+let largestCount = 1_000_000_000_000
+
 extension ValueFormat<Int> {
     /// A whole number, in decimal digits where it is text.
     static func integer(in range: ClosedRange<Int>) -> ValueFormat {
         let bounds =
-            range.upperBound == .max
+            range.upperBound == largestCount
             ? "of at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
         return ValueFormat(expectation: "a whole number \(bounds)") { written in
             let number: Int? =
@@ -17,7 +20,7 @@ extension ValueFormat<Int> {
 
     static var port: ValueFormat { .integer(in: 0...65_535) }
 
-    static var count: ValueFormat { .integer(in: 1...Int.max) }
+    static var count: ValueFormat { .integer(in: 1...largestCount) }
 }
 
 extension ValueFormat<Bool> {

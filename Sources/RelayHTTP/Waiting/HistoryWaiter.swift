@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// A signal is kept until it is waited for: so who is made first, then looks at the log, and then waits, misses nothing
 /// that came after the look.
-package final class Waiter: Sendable {
+package final class HistoryWaiter: Sendable {
     private enum State {
         /// Nothing has come since the last wait.
         case quiet

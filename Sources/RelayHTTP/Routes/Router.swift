@@ -56,7 +56,7 @@ final class Router: Sendable {
     /// The same for the operators' port: at its root, and for no page to read.
     var forOperators: Router {
         var options = self.options
-        options.basePath = "/"
+        options.basePath = .none
         options.corsOrigins = []
         return self.with(options, .operators)
     }
@@ -157,10 +157,15 @@ final class Router: Sendable {
         head: EventID,
         _ route: inout AnsweredRequest.Route
     ) throws -> HTTPDecision {
+        // RFC 9112, section 3.2: links and the relay's own origin are made of it.
+        let hosts = request.headers["Host"].count
+        if hosts > 1 || hosts == 0 && request.version == .http1_1 {
+            throw Problem(.badRequest, "the request needs one header Host, and has \(hosts)")
+        }
         let target = try RequestTarget(uri: request.uri)
         guard let path = self.options.pathBelowBase(target.segments) else { throw self.notFound }
         // Without the slash the page's relative links would lead above the base.
-        if path.isEmpty { return .answer(.response(self.redirectToBase)) }
+        if path.isEmpty { return .answer(.response(self.redirectToBase(request))) }
         route = self.route(to: path)
         guard self.surface.has(route) else { throw self.notFound }
         switch route {
@@ -243,9 +248,11 @@ final class Router: Sendable {
         )
     }
 
-    private var redirectToBase: HTTPResponse {
+    /// With its query, as the viewer's links have one.
+    private func redirectToBase(_ request: HTTPRequestHead) -> HTTPResponse {
         var response = HTTPResponse(status: .permanentRedirect)
-        response.headers.add(name: "Location", value: self.options.basePath + "/")
+        let query = request.uri.drop { $0 != "?" }
+        response.headers.add(name: "Location", value: "\(self.options.basePath.text)/\(query)")
         return response
     }
 

@@ -4,7 +4,7 @@ package import NIOCore
 ///
 /// One timer looks after all of them: two for each connection, set and cancelled again, were a good part of what it cost
 /// to connect. There are no more of them than HTTP connections may be.
-package final class Newcomers {
+package final class SilentConnections {
     private let eventLoop: any EventLoop
     private var waiting: [FirstRequestHandler] = []
     private var isWatching = false
@@ -17,18 +17,18 @@ package final class Newcomers {
     }
 
     func add(_ connection: FirstRequestHandler) {
-        connection.newcomerIndex = self.waiting.count
+        connection.silentIndex = self.waiting.count
         self.waiting.append(connection)
         self.watch()
     }
 
     /// The last one of the list takes its place.
     func remove(_ connection: FirstRequestHandler) {
-        guard let index = connection.newcomerIndex, let last = self.waiting.popLast() else { return }
-        connection.newcomerIndex = nil
+        guard let index = connection.silentIndex, let last = self.waiting.popLast() else { return }
+        connection.silentIndex = nil
         if last !== connection {
             self.waiting[index] = last
-            last.newcomerIndex = index
+            last.silentIndex = index
         }
     }
 
