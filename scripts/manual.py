@@ -17,7 +17,7 @@ import time
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 # Sections of the page, and the section of a document that each is made of.
 SECTIONS = [
-    ("SETTINGS", "README.md", "Settings"),
+    ("SETTINGS", "docs/settings.md", "All settings"),
     ("SIGNALS", "docs/operations.md", "Stopping"),
     ("FILES", "docs/operations.md", "The files"),
     ("EXIT STATUS", "docs/operations.md", "Exit codes"),

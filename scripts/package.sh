@@ -45,6 +45,15 @@ completion() {
     "$binary" --generate-completion-script "$1" >"$2"
 }
 
+# documents FOLDER: with most of what they link to, each where the links expect it.
+documents() {
+    local file
+    (cd "$root" && find README.md SECURITY.md ARCHITECTURE.md docs migrations config packaging/pg_eventrelay.service \
+        examples/README.md examples/listen.py -type f -print0) | while IFS= read -r -d '' file; do
+        install -D -m 0644 "$root/$file" "$1/$file"
+    done
+}
+
 # third_party FILE: licences and notices of all that is linked in.
 third_party() { "$root/scripts/sbom.py" --binary "$binary" --texts "$1"; }
 
@@ -56,8 +65,8 @@ make_tarball() {
     name=pg_eventrelay-$version-linux-$(uname -m)
     folder=$stage/$name
     install_program "$folder"
-    install -m 0644 "$root"/{LICENSE,README.md,CHANGELOG.md,SECURITY.md} "$folder"
-    install -m 0644 "$root/config/pg_eventrelay.toml.example" "$root/packaging/pg_eventrelay.service" "$folder"
+    documents "$folder"
+    install -m 0644 "$root"/{LICENSE,CHANGELOG.md} "$folder"
     "$root/scripts/manual.py" "$binary" >"$folder/pg_eventrelay.1"
     completion bash "$folder/completions/pg_eventrelay.bash"
     completion zsh "$folder/completions/_pg_eventrelay"
@@ -97,9 +106,8 @@ make_deb() {
     sed -i '1{/^#!/d}' "$package/usr/share/bash-completion/completions/pg_eventrelay"
     completion zsh "$package/usr/share/zsh/vendor-completions/_pg_eventrelay"
     completion fish "$package/usr/share/fish/vendor_completions.d/pg_eventrelay.fish"
-    install -D -m 0644 -t "$documents" "$root"/{README.md,SECURITY.md,docs/*.md} \
-        "$root"/packaging/debian/{copyright,README.Debian}
-    install -D -m 0644 -t "$documents/examples" "$root/config/pg_eventrelay.toml.example"
+    documents "$documents"
+    install -m 0644 "$root"/packaging/debian/{copyright,README.Debian} "$documents"
     install -m 0644 "$root/CHANGELOG.md" "$documents/changelog"
     third_party "$documents/THIRD_PARTY.txt"
     cat >"$documents/changelog.Debian" <<EOF

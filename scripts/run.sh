@@ -151,7 +151,9 @@ start_publisher() {
         disown "$watcher"
         return
     fi
-    in_own_group psql --no-psqlrc --quiet --file="$scripts/demo.sql" "$DATABASE_URL" >"$folder/demo.log" 2>&1
+    "$relay_binary" sql trigger people >"$folder/trigger.sql" || fail "the demo has no trigger; see above."
+    in_own_group psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --file="$scripts/demo/schema.sql" \
+        --file="$folder/trigger.sql" --file="$scripts/demo/demo.sql" "$DATABASE_URL" >"$folder/demo.log" 2>&1
     publisher=$!
 }
 

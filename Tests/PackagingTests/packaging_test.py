@@ -151,7 +151,8 @@ class TarballTest(PackagingTest):
         with tarfile.open(tarball) as archive:
             members = archive.getmembers()
         name = tarball.name.removesuffix(".tar.gz")
-        expected = "pg_eventrelay pg_eventrelay.1 pg_eventrelay.service pg_eventrelay.toml.example LICENSE README.md"
+        expected = "pg_eventrelay pg_eventrelay.1 packaging/pg_eventrelay.service config/pg_eventrelay.toml.example"
+        expected += " LICENSE README.md docs/operations.md docs/alerts.yml docs/images/viewer-light.png"
         expected += " THIRD_PARTY.txt completions/_pg_eventrelay completions/pg_eventrelay.bash"
         expected += " completions/pg_eventrelay.fish"
         self.assertLessEqual({f"{name}/{file}" for file in expected.split()}, {member.name for member in members})

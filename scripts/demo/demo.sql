@@ -1,32 +1,9 @@
--- The demo of `make run`: a heartbeat each second on channel `heartbeat`, and the row changes of a small table on
--- channel `people`, in one psql session. For a throw-away database; it ends with the session or with the server.
+-- The demo of `make run`: a heartbeat each second on channel `heartbeat`, and changes of a small table, which its trigger
+-- publishes on channel `people`. For a throw-away database; it ends with the session or with the server.
 --
 -- The table stays small by itself: at `most_people` rows someone leaves before someone new arrives.
 
-\set ON_ERROR_STOP on
 \encoding UTF8
-
-CREATE TABLE people (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    name text NOT NULL,
-    city text NOT NULL,
-    drink text NOT NULL,
-    cups integer NOT NULL DEFAULT 0,
-    since timestamptz NOT NULL DEFAULT now()
-);
-
--- This is all that a database needs to tell its changes: one function, one trigger.
-CREATE FUNCTION tell_people() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_notify('people', json_build_object(
-        'change', lower(TG_OP),
-        'person', CASE TG_OP WHEN 'DELETE' THEN to_json(OLD) ELSE to_json(NEW) END
-    )::text);
-    RETURN NULL;
-END $$;
-
-CREATE TRIGGER tell_people AFTER INSERT OR UPDATE OR DELETE ON people
-    FOR EACH ROW EXECUTE FUNCTION tell_people();
 
 -- What the demo remembers between two ticks.
 CREATE TABLE demo_clock (
