@@ -1,4 +1,4 @@
-/** Types of `client.js`, the client of pg_eventrelay that comes back by itself and misses nothing. */
+/** Types of `client.js`, the client of pg_eventrelay that reconnects by itself and misses nothing. */
 
 /** One notification, stored with an id. */
 export interface RelayEvent {
@@ -8,7 +8,7 @@ export interface RelayEvent {
   /** When the relay stored it: RFC 3339, UTC, six digits of a second. */
   readonly time: string
   readonly payload: string
-  /** The payload's bytes in base64, only where they are not UTF-8. */
+  /** The payload's bytes in base64, only if they are not UTF-8. */
   readonly payload_base64?: string
 }
 
@@ -16,21 +16,21 @@ export interface RelayEvent {
 export interface Gap {
   readonly type: 'gap'
   readonly id: number
-  /** Null where it concerns all channels of the connection. */
+  /** Null if it concerns all channels of the connection. */
   readonly channel: string | null
   readonly after: number
   readonly before: number
   readonly lost: number | null
-  /** `evicted`, `disconnected`, `restarted`, `unrecorded`, `unlogged`, `damaged`, `ahead`, `replaced`; more may come. */
+  /** `evicted`, `disconnected`, `restarted`, `unrecorded`, `unlogged`, `damaged`, `ahead`, `replaced`; more may be added. */
   readonly reason: string
 }
 
-/** Everything retained has come; what follows comes as it happens. Once for each connection, or place in a shared one. */
+/** The replay is over; what follows is live. Sent once for each connection, or place in a shared one. */
 export interface Live {
   readonly type: 'live'
   /** The newest id of the log at that moment. */
   readonly id: number
-  /** The log's name; absent from a connection by `poll`. */
+  /** The log's name; absent on a connection by `poll`. */
   readonly log?: string
 }
 
@@ -41,16 +41,16 @@ export type Transport = 'websocket' | 'stream' | 'poll'
 export type State =
   /** A connection is being opened. */
   | 'connecting'
-  /** It is open, and what was missed comes. */
+  /** It is open, and sends what was missed. */
   | 'replaying'
   | 'live'
-  /** It was lost; the next one is opened after `wait` milliseconds. */
+  /** The connection was lost; the next one is opened after `wait` milliseconds. */
   | 'waiting'
-  /** The events of another tab's connection are shown here. */
+  /** This tab gets its messages from another tab's connection. */
   | 'shared'
-  /** The relay refuses what is asked for, and would again. The end. */
+  /** The relay refuses the request, and would refuse it again. Final. */
   | 'refused'
-  /** By `close()`. The end. */
+  /** By `close()`. Final. */
   | 'closed'
 
 export interface StateDetail {
@@ -62,32 +62,35 @@ export interface StateDetail {
 }
 
 export interface Options {
-  /** Names, and patterns with `*` or `?`. 100 at the most, of these 10 patterns. */
+  /**
+   * Names, and patterns with `*` or `?`: at most 100, of which at most 10 patterns. A pattern matches channels that are
+   * recorded, and starts no recording.
+   */
   channels: Iterable<string>
   /** Without it, messages wait for `for await`. */
   onEvent?(event: RelayEvent): void
   onGap?(gap: Gap): void
   onLive?(live: Live): void
-  /** What a handler throws is reported as what any listener throws; the message counts as handled. */
+  /** What any handler throws is reported like what an event listener throws; the message counts as handled. */
   onState?(state: State, detail: StateDetail): void
-  /** Where to begin: after this id, 0 for all that is retained. Default `latest`: nothing from the past. */
+  /** Where to begin: after this id; 0 for everything retained. Default `latest`: nothing from the past. */
   lastSeenId?: number | 'latest'
-  /** The `log` of that id, from the `live` message: another log is told by a gap then. */
+  /** The `log` of that id, from the `live` message. With it, a move to another log is announced by a gap. */
   log?: string
   /**
-   * Keeps the position over reloads, and begins there instead of at `lastSeenId` if there is one. `true`: in
-   * `localStorage`, under a key of the relay's address and the channels; a text: under this key.
+   * Keeps the position over reloads. If one is stored, the connection begins there instead of at `lastSeenId`. `true`: in
+   * `localStorage`, under a key made of the relay's address and the channels; a string: under this key.
    */
   storage?: boolean | string | { key: string; getItem(key: string): string | null; setItem(key: string, value: string): void }
-  /** Tabs of one origin with the same relay, the same channels and the same text here have one connection. */
+  /** Tabs of one origin with the same relay, the same channels and the same value here share one connection. */
   shared?: boolean | string
-  /** Asked for again for each connection, if it is a function. */
+  /** A function is called for each connection. */
   token?: string | (() => string | Promise<string>)
   /** In the order in which they are tried. Default: all. */
   transports?: readonly Transport[]
-  /** For programs whose system has none. */
+  /** For systems that have none. */
   WebSocket?: typeof globalThis.WebSocket
-  /** Milliseconds. The defaults fit what the relay does; tests may want other ones. */
+  /** Milliseconds. The defaults fit the relay's own intervals; tests may want others. */
   times?: Partial<Times>
 }
 
@@ -97,49 +100,49 @@ export interface Times {
   longestWait: number
   /** For the first message of a connection. */
   opening: number
-  /** After so long without a sign of life, an event stream or a WebSocket is taken for dead. */
+  /** After this time without a sign of life, an event stream or a WebSocket is considered dead. */
   streamSilence: number
   socketSilence: number
-  /** After so long without a message, a sign of life is asked for on a WebSocket. */
+  /** After this time without a message, a sign of life is requested on a WebSocket. */
   probe: number
   /** How long a request waits for events. */
   poll: number
-  /** After so long, what the first transports could not do is tried again. */
+  /** After this time on a later transport, the first one is tried again. */
   retryBetter: number
-  /** How often silence is looked at. */
+  /** How often silence is checked. */
   tick: number
 }
 
 /**
- * The relay refuses. `status` is that of its answer, `message` its sentence. A connection that ends with it would be
- * refused again; what `subscribe` was refused with 429 or 503 may be taken later.
+ * The relay refuses. `status` is the status of its answer, `message` its sentence. A connection that ends with it would be
+ * refused again. A `subscribe` that was refused with 429 or 503 may be accepted later.
  */
 export class Refused extends Error {
   readonly status: number
 }
 
 /**
- * `for await` gives all messages where there is no `onEvent`, and the other handlers but `onState` hear nothing then.
- * Whoever leaves the loop closes the connection, and the message at which it was left comes again.
+ * `for await` gives all messages if there is no `onEvent`. Of the other handlers, only `onState` is called then. Leaving
+ * the loop closes the connection; the next one that begins at its position gets the message at which it was left again.
  */
 export interface Connection extends AsyncIterable<Message> {
   readonly state: State
   readonly channels: string[]
-  /** That of the last message that was handled, or where it all began: what a next `connect` begins at. */
+  /** The id of the last handled message, or the initial one: where the next `connect` should begin. */
   readonly lastSeenId: number | 'latest'
   readonly log: string | undefined
   /**
-   * Resolved when the relay has taken the channels, rejected with `Refused` where it does not. Over a WebSocket events
-   * come from then on; over the other transports also those since the last message. `TypeError` for shared connections,
-   * for what leaves no channel, and for more than the relay takes: 100 names at once, an address of 8,000 bytes.
+   * Resolves when the relay has accepted the channels, and rejects with `Refused` if it does not. Over a WebSocket you get
+   * their events from then on; over the other transports, also those since the last message. Rejects with `TypeError` for
+   * shared connections, if no channel would be left, and for more than 100 names at once or an address of 8,000 bytes.
    */
   subscribe(...channels: string[]): Promise<void>
   unsubscribe(...channels: string[]): Promise<void>
   /** Drops the connection, or ends the wait for the next one, and opens one at once. */
   reconnect(): void
-  /** Nothing comes any more. Calling it again does nothing. */
+  /** Ends the connection: no more messages. Calling it again does nothing. */
   close(): void
-  /** Resolved when it was closed, rejected with `Refused`. Unhandled, that counts as such only where nobody else is told. */
+  /** Resolves after `close()`, rejects with `Refused`. Unhandled, the rejection is reported only with `onEvent` and no `onState`. */
   readonly closed: Promise<void>
 }
 
@@ -163,11 +166,11 @@ export interface HistoryOptions {
   before?: number
   /** 0 to 1,000, default 100. */
   limit?: number
-  /** Seconds, 1 to 60, beside `after`: the answer comes when there is something, or after so long. */
+  /** Seconds, 1 to 60, with `after`: the relay answers when there is something beyond `after`, or after this time. */
   wait?: number
   token?: Options['token']
   signal?: AbortSignal
 }
 
-/** A page of stored events: the newest, unless `after` or `before` is given. Rejected with `Refused`, or another error. */
+/** A page of stored events: the newest, unless `after` or `before` is given. Rejects with `Refused`, or another error. */
 export function history(url: string | URL, options: HistoryOptions): Promise<Page>

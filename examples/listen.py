@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints the events of channels, each once, over restarts of the relay, of the network, and with --position of itself.
 
-    examples/listen.py http://localhost:7700 people 'orders.*' --position people.id
+    examples/listen.py http://localhost:7700 people orders --position people.id
 """
 import argparse, http.client, json, os, pathlib, random, signal, sys, time, urllib.error, urllib.parse, urllib.request
 

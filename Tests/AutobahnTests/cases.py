@@ -1,8 +1,8 @@
 """The cases of the Autobahn test suite, loaded into this Python.
 
-The suite (PyPI: autobahntestsuite) is written for Python 2, for which there is no interpreter any more where this runs.
-But its cases are data and short methods: what to send, what may come back. So they are taken as they are, with bytes as
-the text that Python 2 had for them: each character is one byte (Latin-1). What they used of the suite stands here.
+The suite (PyPI: autobahntestsuite) is written for Python 2, which systems no longer ship. But its cases are data and
+short methods: what to send, what may come back. So they are taken as they are, with bytes as the text that Python 2 had
+for them: each character is one byte (Latin-1). What they used of the suite stands here.
 """
 
 import binascii

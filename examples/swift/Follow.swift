@@ -1,6 +1,6 @@
 // Prints what comes on some channels, over every loss of the connection:
 //
-//   swift run FollowExample http://localhost:7700 latest people 'orders.*'
+//   swift run FollowExample http://localhost:7700 latest people orders
 //
 // The second argument is where to begin: latest, 0 for all that is retained, or the position that an earlier run ended at.
 import RelayClient
