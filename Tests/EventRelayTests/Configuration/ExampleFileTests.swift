@@ -4,9 +4,9 @@ import Testing
 
 struct ExampleFileTests {
     /// In the example, a setting follows its comment mark at once, while a comment has a blank or another mark between.
-    private static func lines() throws -> [String] {
+    private static func lines(_ file: String = "config/pg_eventrelay.toml.example") throws -> [String] {
         let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(4).joined(separator: "/")
-        let text = try #require(try readTextFile("\(root)/config/pg_eventrelay.toml.example"))
+        let text = try #require(try readTextFile("\(root)/\(file)"))
         return text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
 
@@ -31,5 +31,11 @@ struct ExampleFileTests {
         for (comment, setting) in zip(lines, lines.dropFirst()) where Self.isSetting(setting) {
             #expect(comment.hasPrefix("# "), "\(setting)")
         }
+    }
+
+    @Test func `the table of all settings has each once, in the same order, with its default`() throws {
+        let rows = try Self.lines("docs/settings.md").filter { $0.hasPrefix("| `") }
+            .map { $0.split(separator: "|").prefix(2).map { $0.filter { $0 != "`" && $0 != " " } } }
+        #expect(rows == ConfigurationKey.all.map { [$0.name, $0.defaultText] })
     }
 }

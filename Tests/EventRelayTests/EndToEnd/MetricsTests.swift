@@ -61,6 +61,21 @@ struct MetricsTests {
         #expect((seen["process_resident_memory_bytes"] ?? 0) > 1_048_576)
     }
 
+    @Test func `what was evicted is counted for who comes back too late, not for who asks for all`() async throws {
+        let world = try await World(environment: ["ES_CHANNELS": "ring", "ES_LOGMAXEVENTS": "64"])
+        let client = try await world.connect("/listen/ring?last-seen-id=latest")
+        let start = try await client.envelope().id
+        try await world.sql.run("SELECT pg_notify('ring', n::text) FROM generate_series(1, 1000) n")
+        for _ in 1...1000 { _ = try await client.envelope() }
+        for position in ["0", "\(start)"] {
+            let late = try await world.connect("/listen/ring?last-seen-id=\(position)")
+            #expect(try await late.envelope().reason == "evicted")
+            while try await late.envelope().type != "live" {}
+        }
+        let seen = try await self.metrics(port: world.relay.port)
+        #expect(seen["pg_eventrelay_gaps_told_total{reason=evicted}"] == 1)
+    }
+
     @Test func `every metric that is described is shown, and no other`() async throws {
         let world = try await World()
         _ = try await world.get("/health")
