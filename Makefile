@@ -63,10 +63,13 @@ build: ## build for debugging
 release: ## build .build/release/pg_eventrelay
 	swift build -c release --product $(PROGRAM)
 
+test: test-swift ## install what is missing and run all tests
+	@$(MAKE) --no-print-directory test-beside
+
 # What comes behind the Swift tests has nothing left to build, and waits for browsers, programs and clocks more than it
 # computes: side by side it takes half the time.
-test: test-swift ## install what is missing and run all tests
-	@$(MAKE) --no-print-directory SIDE_BY_SIDE=yes --jobs=3 --keep-going --output-sync=target \
+test-beside: requirements ## all but the Swift tests
+	@$(MAKE) --no-print-directory SIDE_BY_SIDE=yes --jobs=5 --keep-going --output-sync=target \
 		test-viewer test-client test-examples test-packaging $(ALSO)
 
 # Swift Testing runs its tests in parallel within one process. No test uses XCTest, and without --disable-xctest
@@ -167,6 +170,9 @@ tsan-short: requirements ## only those of what runs concurrently
 	EVENTRELAY_WITHOUT_PROGRAM=1 scripts/sanitize.sh thread \
 	    --filter '^(RelayClientTests|RelayCoreTests|RelayHTTPTests|RelayPostgresTests|RelaySQLiteTests|RelayTestSupportTests)\.' \
 	    --skip '(ChannelGlob|RandomInput|SeamExploration|StateMachine|Timestamp|UTF8Check|Wire)Tests'
+
+tsan-short-build: requirements ## only the build of tsan-short
+	EVENTRELAY_WITHOUT_PROGRAM=1 BUILD_ONLY=yes scripts/sanitize.sh thread
 
 asan: requirements ## the Swift tests under AddressSanitizer
 	scripts/sanitize.sh address $(TEST_FLAGS)
