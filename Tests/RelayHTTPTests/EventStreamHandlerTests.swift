@@ -27,7 +27,7 @@ final class EventStreamHandlerTests {
             whenClosed: { _ in }
         )
         self.channel = EmbeddedChannel(loop: self.loop)
-        let handler = EventStreamHandler(subscriber, head: ByteBuffer(string: "head\n\n"))
+        let handler = EventStreamHandler(subscriber)
         try self.channel.pipeline.syncOperations.addHandlers([self.socket, handler])
         try self.channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     }
@@ -66,9 +66,9 @@ final class EventStreamHandlerTests {
     }
 
     @Test
-    func `it begins with the head and the time after which to come back, then says where it is`() throws {
+    func `it begins with the time after which to come back, then says where it is`() throws {
         let text = try self.sent()
-        #expect(text.hasPrefix("head\n\nretry: "))
+        #expect(text.hasPrefix("retry: "))
         #expect(self.parser.read(Array(text.utf8)).map(\.type) == ["live"])
         #expect((1000...3000).contains(try #require(self.parser.retry)))
     }

@@ -13,7 +13,10 @@ struct FirstRequestHandlerTests {
         "GET /listen/people HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     private static let upgrade = HTTPDecision.answer(
-        .upgrade([:], Subscription(ChannelSelection("people"), kind: .raw, resumePoint: nil))
+        .subscription(
+            HTTPResponse(status: .switchingProtocols),
+            Subscription(ChannelSelection("people"), kind: .raw, resumePoint: nil)
+        )
     )
     private static let limit = TimeAmount(HTTPTimeouts().request)
 

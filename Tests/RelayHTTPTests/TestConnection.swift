@@ -59,9 +59,10 @@ enum TestConnection {
                 self.note("respond")
                 return decision
             }
-            let makeSubscriber = { (_: Subscription) -> any ChannelHandler in
+            let makeSubscriber = { (_: Subscription) -> [any ChannelHandler] in
                 self.note("subscriber")
-                return Frames()
+                let decoder = WebSocketFrameDecoder(maxFrameSize: WebSocketHandler.maximumMessageBytes)
+                return [ByteToMessageHandler(decoder), Frames()]
             }
             let report = { (report: HTTPReport) in
                 self.report(report)
@@ -79,7 +80,6 @@ enum TestConnection {
                     let handler = HTTPConnectionHandler(
                         respond: { decided.take() ?? respond($0) },
                         makeSubscriber: makeSubscriber,
-                        makeEventStream: { _, _ in preconditionFailure("nothing asks for it") },
                         abandon: { _ in self.note("abandoned") },
                         report: report,
                         whenOver: { self.note("over") },

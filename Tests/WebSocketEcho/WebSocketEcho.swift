@@ -2,6 +2,7 @@ import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOWebSocket
 import RelayCore
 import RelayHTTP
 
@@ -31,14 +32,17 @@ struct WebSocketEcho {
         let handler = HTTPConnectionHandler(
             respond: { head in
                 do throws(Problem) {
-                    return .answer(.upgrade(try WebSocketHandshake.answer(to: head), subscription))
+                    var response = HTTPResponse(status: .switchingProtocols)
+                    response.headers = try WebSocketHandshake.answer(to: head)
+                    return .answer(.subscription(response, subscription))
                 } catch {
                     return .answer(.response(error.response))
                 }
             },
-            makeSubscriber: { _ in EchoHandler(maximumMessageBytes: self.maximumMessageBytes) },
-            makeEventStream: { _, _ in preconditionFailure("every answer is an upgrade") },
-            maximumMessageBytes: self.maximumMessageBytes,
+            makeSubscriber: { _ in
+                let decoder = WebSocketFrameDecoder(maxFrameSize: self.maximumMessageBytes)
+                return [ByteToMessageHandler(decoder), EchoHandler(maximumMessageBytes: self.maximumMessageBytes)]
+            },
             abandon: { _ in },
             http: http
         )

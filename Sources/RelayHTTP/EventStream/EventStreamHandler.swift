@@ -19,7 +19,6 @@ package final class EventStreamHandler: ChannelInboundHandler, SubscriberTranspo
     private static let peerTimeout = TimeAmount.seconds(2 * Int64(LoopHub.pingRounds))
 
     private let subscriber: Subscriber
-    private let head: ByteBuffer
     private var context: ChannelHandlerContext?
     /// What had left when the last turn of the interval came.
     private var taken = 0
@@ -28,10 +27,8 @@ package final class EventStreamHandler: ChannelInboundHandler, SubscriberTranspo
     private var isClosing = false
     private var hasFailed = false
 
-    /// - Parameter head: the answer's head, ready to be sent.
-    package init(_ subscriber: Subscriber, head: ByteBuffer) {
+    package init(_ subscriber: Subscriber) {
         self.subscriber = subscriber
-        self.head = head
     }
 
     package func handlerAdded(context: ChannelHandlerContext) {
@@ -39,7 +36,7 @@ package final class EventStreamHandler: ChannelInboundHandler, SubscriberTranspo
         let milliseconds = Int(Self.peerTimeout.nanoseconds / 1_000_000)
         let userTimeout = ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: TCP_USER_TIMEOUT))
         try? context.channel.syncOptions?.setOption(userTimeout, value: milliseconds)
-        var beginning = self.head
+        var beginning = ByteBuffer()
         beginning.writeStreamRetry(milliseconds: Int.random(in: Self.retryDelays))
         context.writeAndFlush(self.wrapOutboundOut(beginning), promise: nil)
         self.subscriber.join(context, by: self)

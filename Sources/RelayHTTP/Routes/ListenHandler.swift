@@ -165,12 +165,17 @@ struct ListenRequest: Equatable {
     }
 
     func answer(_ subscription: Subscription) -> HTTPAnswer {
-        guard self.kind.isEventStream else { return .upgrade(self.handshake, subscription) }
+        if !self.kind.isEventStream {
+            var response = HTTPResponse(status: .switchingProtocols)
+            response.headers = self.handshake
+            return .subscription(response, subscription)
+        }
         var response = HTTPResponse(status: .ok, contentType: "text/event-stream")
+        response.headers.add(name: "Connection", value: "close")
         response.headers.add(name: "Cache-Control", value: "no-store, no-transform")
         // A proxy that keeps an answer back until it has enough of it (nginx and others read this).
         response.headers.add(name: "X-Accel-Buffering", value: "no")
-        return .eventStream(response, subscription)
+        return .subscription(response, subscription)
     }
 }
 

@@ -112,9 +112,8 @@ final class Router: Sendable {
     ) -> HTTPAnswer {
         switch answer {
         case .response(let response): .response(self.complete(response, to: request, route))
-        case .eventStream(let response, let subscription):
-            .eventStream(self.complete(response, to: request, route), subscription)
-        case .upgrade: answer
+        case .subscription(let response, let subscription):
+            .subscription(self.complete(response, to: request, route), subscription)
         }
     }
 
@@ -125,6 +124,8 @@ final class Router: Sendable {
     ) -> HTTPResponse {
         var response = response
         response.route = route
+        // Nothing but the handshake is said there.
+        if response.status == .switchingProtocols { return response }
         self.cors.apply(to: &response.headers, of: request)
         response.headers.add(name: "X-Content-Type-Options", value: "nosniff")
         // What one may read is not kept for another.

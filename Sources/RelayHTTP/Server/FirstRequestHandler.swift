@@ -1,6 +1,5 @@
 package import NIOCore
 package import NIOHTTP1
-import NIOWebSocket
 import RelayCore
 
 /// What a connection begins with, as long as it has said nothing. It takes a WebSocket's handshake that comes in one
@@ -29,7 +28,7 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
 
     private let hub: LoopHub
     private let respond: (HTTPRequestHead) -> HTTPDecision
-    private let makeSubscriber: (Subscription) -> any ChannelHandler
+    private let makeSubscriber: (Subscription) -> [any ChannelHandler]
     private let makeHTTP: (HTTPDecision?) -> [any ChannelHandler]
     private let abandon: @Sendable (Subscription) -> Void
     private let report: (HTTPReport) -> Void
@@ -44,7 +43,7 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
     /// - Parameters:
     ///   - deadline: when it has to have said something.
     ///   - respond: decides on a request. Its work must not throw.
-    ///   - makeSubscriber: makes the handler of a WebSocket, which takes frames and writes bytes.
+    ///   - makeSubscriber: makes the handlers of a WebSocket, which take bytes and write bytes.
     ///   - makeHTTP: makes the handlers of HTTP; given what was decided on the request that comes next, if it was.
     ///   - abandon: called if the connection is gone before the upgrade.
     ///   - report: told of each handshake that was answered here.
@@ -53,7 +52,7 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
         deadline: NIODeadline,
         hub: LoopHub,
         respond: @escaping (HTTPRequestHead) -> HTTPDecision,
-        makeSubscriber: @escaping (Subscription) -> any ChannelHandler,
+        makeSubscriber: @escaping (Subscription) -> [any ChannelHandler],
         makeHTTP: @escaping (HTTPDecision?) -> [any ChannelHandler],
         abandon: @escaping @Sendable (Subscription) -> Void,
         report: @escaping (HTTPReport) -> Void,
@@ -122,12 +121,12 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
         let (bytes, request) = (received.bytes, received.request)
         var exchange = HTTPExchange(of: request.head, start: .now())
         switch self.respond(request.head) {
-        case .answer(.upgrade(let headers, let subscription)):
-            exchange.route = .listen
-            exchange.status = Int(HTTPResponseStatus.switchingProtocols.code)
+        case .answer(.subscription(let response, let subscription)) where response.status == .switchingProtocols:
+            exchange.route = response.route
+            exchange.status = Int(response.status.code)
             var rest = bytes
             rest.moveReaderIndex(forwardBy: request.length)
-            self.becomeWebSocket(headers, subscription, exchange, rest, isReading: isReading, context)
+            self.becomeWebSocket(response, subscription, exchange, rest, isReading: isReading, context)
         case let decision:
             self.handOn(bytes, decision, isReading: isReading, context)
         }
@@ -153,7 +152,7 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
     }
 
     private func becomeWebSocket(
-        _ headers: HTTPHeaders,
+        _ response: HTTPResponse,
         _ subscription: Subscription,
         _ exchange: HTTPExchange,
         _ rest: ByteBuffer,
@@ -161,12 +160,9 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
         _ context: ChannelHandlerContext
     ) {
         let pipeline = context.pipeline.syncOperations
-        let subscriber = self.makeSubscriber(subscription)
-        context.write(self.wrapOutboundOut(Self.switchingProtocols(headers)), promise: nil)
+        context.write(self.wrapOutboundOut(response.headBytes), promise: nil)
         do {
-            let decoder = WebSocketFrameDecoder(maxFrameSize: WebSocketHandler.maximumMessageBytes)
-            try pipeline.addHandler(ByteToMessageHandler(decoder))
-            try pipeline.addHandler(subscriber)
+            try pipeline.addHandlers(self.makeSubscriber(subscription))
         } catch {
             // Only a channel that is closed by now refuses handlers, and does so before the subscriber is one of them.
             self.abandon(subscription)
@@ -179,20 +175,6 @@ package final class FirstRequestHandler: ChannelInboundHandler, RemovableChannel
             if !isReading { context.fireChannelReadComplete() }
         }
         pipeline.removeHandler(context: context, promise: nil)
-    }
-
-    private static func switchingProtocols(_ headers: HTTPHeaders) -> ByteBuffer {
-        var bytes = ByteBuffer()
-        bytes.reserveCapacity(256)
-        bytes.writeStaticString("HTTP/1.1 101 Switching Protocols\r\n")
-        for (name, value) in headers {
-            bytes.writeString(name)
-            bytes.writeStaticString(": ")
-            bytes.writeString(value)
-            bytes.writeStaticString("\r\n")
-        }
-        bytes.writeStaticString("\r\n")
-        return bytes
     }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

@@ -12,10 +12,8 @@ package enum HTTPDecision: Sendable {
 /// What becomes of a request.
 package enum HTTPAnswer: Sendable {
     case response(HTTPResponse)
-    /// The headers are those of the answer by which the connection becomes a WebSocket.
-    case upgrade(HTTPHeaders, Subscription)
-    /// The body of the response is the stream.
-    case eventStream(HTTPResponse, Subscription)
+    /// With the head of the response the connection becomes the subscription's: a WebSocket or an event stream.
+    case subscription(HTTPResponse, Subscription)
 }
 
 package struct HTTPResponse: Sendable {
@@ -35,6 +33,21 @@ package struct HTTPResponse: Sendable {
         self.status = status
         self.headers = contentType.map { ["Content-Type": $0] } ?? [:]
         self.body = .bytes(body)
+    }
+
+    /// The bytes of its head, for a connection that HTTP's handlers have left.
+    var headBytes: ByteBuffer {
+        var bytes = ByteBuffer()
+        bytes.reserveCapacity(256)
+        bytes.writeString("HTTP/1.1 \(self.status.code) \(self.status.reasonPhrase)\r\n")
+        for (name, value) in self.headers {
+            bytes.writeString(name)
+            bytes.writeStaticString(": ")
+            bytes.writeString(value)
+            bytes.writeStaticString("\r\n")
+        }
+        bytes.writeStaticString("\r\n")
+        return bytes
     }
 
     /// The same, for no cache to keep: it says how things are now, or is for this caller.

@@ -1,6 +1,5 @@
 package import NIOCore
 package import NIOHTTP1
-import NIOWebSocket
 import RelayCore
 
 /// The HTTP side of a connection: takes requests one at a time, writes their answers, and turns the connection into a
@@ -18,9 +17,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     private static let sliceBytes = 64 << 10
 
     private let respond: (HTTPRequestHead) -> HTTPDecision
-    private let makeSubscriber: (Subscription) -> any ChannelHandler
-    private let makeEventStream: (Subscription, ByteBuffer) -> any ChannelHandler
-    private let maximumMessageBytes: Int
+    private let makeSubscriber: (Subscription) -> [any ChannelHandler]
     private let abandon: @Sendable (Subscription) -> Void
     private let report: (HTTPReport) -> Void
     private let whenOver: @Sendable () -> Void
@@ -68,19 +65,14 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
 
     /// - Parameters:
     ///   - respond: decides on a request, on the event loop. Its work must not throw.
-    ///   - makeSubscriber: makes the handler of a WebSocket, which takes frames and writes bytes; called on the event
-    ///     loop.
-    ///   - makeEventStream: makes the handler of an event stream, which writes bytes, first of all those of the head; called
+    ///   - makeSubscriber: makes the handlers of a WebSocket or an event stream, which take bytes and write bytes; called
     ///     on the event loop.
-    ///   - maximumMessageBytes: the longest frame that it takes.
     ///   - abandon: called instead, if the connection is gone before the upgrade.
     ///   - report: told of each request that was answered, and of those that were refused here.
     ///   - whenOver: called once, when the connection is closed or no HTTP any more.
     package init(
         respond: @escaping (HTTPRequestHead) -> HTTPDecision,
-        makeSubscriber: @escaping (Subscription) -> any ChannelHandler,
-        makeEventStream: @escaping (Subscription, ByteBuffer) -> any ChannelHandler,
-        maximumMessageBytes: Int = WebSocketHandler.maximumMessageBytes,
+        makeSubscriber: @escaping (Subscription) -> [any ChannelHandler],
         abandon: @escaping @Sendable (Subscription) -> Void,
         report: @escaping (HTTPReport) -> Void = { _ in },
         whenOver: @escaping @Sendable () -> Void = {},
@@ -88,8 +80,6 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
     ) {
         self.respond = respond
         self.makeSubscriber = makeSubscriber
-        self.makeEventStream = makeEventStream
-        self.maximumMessageBytes = maximumMessageBytes
         self.abandon = abandon
         self.report = report
         self.whenOver = whenOver
@@ -146,12 +136,9 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         case .response(let response):
             if self.isClosed { return }
             self.write(response, to: head, keepAlive: head.canKeepAlive, context)
-        case .upgrade(let headers, let subscription):
+        case .subscription(let response, let subscription):
             if self.isClosed { return self.abandon(subscription) }
-            self.becomeWebSocket(headers, subscription, context)
-        case .eventStream(let response, let subscription):
-            if self.isClosed { return self.abandon(subscription) }
-            self.becomeEventStream(response, subscription, context)
+            self.handOver(to: subscription, response, context)
         }
     }
 
@@ -325,47 +312,16 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         self.refuse(problem, to: .unknown, keepAlive: false, context)
     }
 
-    // MARK: - Upgrade
+    // MARK: - The end of HTTP
 
-    private func becomeWebSocket(
-        _ headers: HTTPHeaders,
-        _ subscription: Subscription,
-        _ context: ChannelHandlerContext
-    ) {
-        let head = HTTPResponseHead(version: .http1_1, status: .switchingProtocols, headers: headers)
-        context.write(self.wrapOutboundOut(.head(head)), promise: nil)
-        context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: nil)
-        self.exchange?.route = .listen
-        self.exchange?.status = Int(HTTPResponseStatus.switchingProtocols.code)
-        self.end()
-        let frames = ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: self.maximumMessageBytes))
-        self.replaceHandlers(by: [frames, self.makeSubscriber(subscription)], of: subscription, context)
-    }
-
-    // MARK: - Event stream
-
-    private func becomeEventStream(
+    private func handOver(
+        to subscription: Subscription,
         _ response: HTTPResponse,
-        _ subscription: Subscription,
         _ context: ChannelHandlerContext
     ) {
         self.exchange?.route = response.route
         self.exchange?.status = Int(response.status.code)
         self.end()
-        var headers = response.headers
-        headers.replaceOrAdd(name: "Connection", value: "close")
-        var head = ByteBuffer()
-        head.writeString("HTTP/1.1 \(response.status.code) \(response.status.reasonPhrase)\r\n")
-        for (name, value) in headers { head.writeString("\(name): \(value)\r\n") }
-        head.writeStaticString("\r\n")
-        self.replaceHandlers(by: [self.makeEventStream(subscription, head)], of: subscription, context)
-    }
-
-    private func replaceHandlers(
-        by handlers: [any ChannelHandler],
-        of subscription: Subscription,
-        _ context: ChannelHandlerContext
-    ) {
         let pipeline = context.pipeline.syncOperations
         // The pipelining handler hands on what it has kept when it goes: requests, and that the server shuts down.
         self.isHandedOver = true
@@ -376,7 +332,9 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             pipeline.removeHandler(self.http.pipelining, promise: nil)
             pipeline.removeHandler(self.http.deadline, promise: nil)
             pipeline.removeHandler(self.http.encoder, promise: nil)
-            try pipeline.addHandlers(handlers)
+            context.write(NIOAny(response.headBytes), promise: nil)
+            try pipeline.addHandlers(self.makeSubscriber(subscription))
+            context.flush()
             pipeline.removeHandler(context: context, promise: nil)
             pipeline.removeHandler(self.http.decoder, promise: nil)
             if self.isToQuiesce { context.channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }

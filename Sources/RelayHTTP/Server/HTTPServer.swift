@@ -2,6 +2,7 @@ import NIOCore
 import NIOExtras
 import NIOHTTP1
 import NIOPosix
+import NIOWebSocket
 package import RelayCore
 
 /// Accepts connections until it is told to drain.
@@ -260,7 +261,7 @@ package final class HTTPServer: Sendable {
             deadline: deadline,
             hub: hub,
             respond: { router.decide(on: $0, from: address, at: .now, head: hub.head) },
-            makeSubscriber: { self.makeWebSocket($0, hub, of: port) },
+            makeSubscriber: { self.makeHandlers(of: $0, hub, of: port) },
             makeHTTP: { self.makeHTTP(port, hub, from: address, at: place, by: deadline, decided: $0) },
             abandon: { router.left($0, with: $0.selection) },
             report: { router.tell($0, from: address) },
@@ -284,8 +285,7 @@ package final class HTTPServer: Sendable {
         var decided = decision
         let handler = HTTPConnectionHandler(
             respond: { decided.take() ?? router.decide(on: $0, from: address, at: .now, head: hub.head) },
-            makeSubscriber: { self.makeWebSocket($0, hub, of: port) },
-            makeEventStream: { EventStreamHandler(self.makeSubscriber($0, hub, of: port), head: $1) },
+            makeSubscriber: { self.makeHandlers(of: $0, hub, of: port) },
             abandon: { router.left($0, with: $0.selection) },
             report: { router.tell($0, from: address) },
             whenOver: { port.places.leave(place) },
@@ -303,10 +303,13 @@ package final class HTTPServer: Sendable {
         try options.setOption(.maxMessagesPerRead, value: 1)
     }
 
-    private func makeWebSocket(_ subscription: Subscription, _ hub: LoopHub, of port: Port) -> WebSocketHandler {
+    private func makeHandlers(of subscription: Subscription, _ hub: LoopHub, of port: Port) -> [any ChannelHandler] {
+        let subscriber = self.makeSubscriber(subscription, hub, of: port)
+        if subscription.kind.isEventStream { return [EventStreamHandler(subscriber)] }
         // Without envelopes there is no answer, and pg_eventserv ignores what clients send.
         let changes = subscription.kind == .enveloped ? ChannelChanges(port.router, subscription, hub) : nil
-        return WebSocketHandler(self.makeSubscriber(subscription, hub, of: port), changes: changes)
+        let decoder = WebSocketFrameDecoder(maxFrameSize: WebSocketHandler.maximumMessageBytes)
+        return [ByteToMessageHandler(decoder), WebSocketHandler(subscriber, changes: changes)]
     }
 
     private func makeSubscriber(_ subscription: Subscription, _ hub: LoopHub, of port: Port) -> Subscriber {
