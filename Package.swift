@@ -97,7 +97,7 @@ let package = Package(
         .target(
             name: "RelayMigrations",
             path: "migrations",
-            resources: [.embedInCode("0001_ring_log.sql")],
+            resources: [.embedInCode("0001_ring_log.sql"), .embedInCode("0002_forgotten_channels.sql")],
             swiftSettings: settings
         ),
         .target(

@@ -13,7 +13,12 @@ package struct Migration: Sendable {
 /// The list is kept by hand, because the generated names of embedded files lose their first digit
 /// (`0001_x.sql` becomes `_001_x_sql`); a test holds it against the folder.
 package let migrations: [Migration] = [
-    Migration(version: 1, fileName: "0001_ring_log.sql", sql: text(PackageResources._001_ring_log_sql))
+    Migration(version: 1, fileName: "0001_ring_log.sql", sql: text(PackageResources._001_ring_log_sql)),
+    Migration(
+        version: 2,
+        fileName: "0002_forgotten_channels.sql",
+        sql: text(PackageResources._002_forgotten_channels_sql)
+    ),
 ]
 
 private func text(_ bytes: [UInt8]) -> String {

@@ -50,7 +50,12 @@ final class RingLogEvictor {
     /// Reads the counts from the tables.
     func reload() throws {
         self.count = Int(try self.connection.integer("SELECT count(*) FROM event") ?? 0)
-        self.evictedThrough = EventID(try self.connection.integer("SELECT max(evicted_through) FROM channel") ?? 0)
+        let evictedThrough = try self.connection.integer(
+            """
+            SELECT max(forgotten_through, coalesce((SELECT max(evicted_through) FROM channel), 0)) FROM meta
+            """
+        )
+        self.evictedThrough = EventID(evictedThrough ?? 0)
         self.bytesSinceCheck = Self.bytesBetweenChecks
         self.countByChannel = [:]
         self.touchedChannels = []

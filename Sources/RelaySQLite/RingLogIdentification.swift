@@ -15,7 +15,7 @@ enum RingLogIdentification {
         // a copy that was put back the mark is as old as the rows; the one in the lock file is not.
         let found = try connection.integer(
             """
-            SELECT max(begins_after,
+            SELECT max(begins_after, forgotten_through,
                        coalesce((SELECT max(id) FROM event), 0),
                        coalesce((SELECT max(id) FROM gap), 0),
                        coalesce((SELECT max(evicted_through) FROM channel), 0))

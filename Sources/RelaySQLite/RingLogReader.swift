@@ -5,6 +5,7 @@ final class RingLogReader {
     private let connection: SQLiteConnection
     private let channelByName: SQLiteStatement
     private let channels: SQLiteStatement
+    private let forgottenThrough: SQLiteStatement
     private let oldestFirst: EventMerge
     private let newestFirst: EventMerge
     private let gaps: SQLiteStatement
@@ -32,6 +33,13 @@ final class RingLogReader {
         let evicted: Int
     }
 
+    /// What the log knows of a selection.
+    private struct SelectedChannels {
+        var rows: [ChannelRow] = []
+        /// The highest id evicted of any channel that the log has forgotten, where one of those may be selected; else 0.
+        var forgottenThrough = EventID.zero
+    }
+
     init(path: String) throws {
         let connection = try RingLogConnection.open(path: path, busyTimeout: Self.busyTimeout)
         try connection.execute("PRAGMA query_only = ON")
@@ -39,6 +47,7 @@ final class RingLogReader {
         let columns = "id, recording, recorded_from, since, evicted_through, evicted, name"
         self.channelByName = try connection.prepare("SELECT \(columns) FROM channel WHERE name = ?1")
         self.channels = try connection.prepare("SELECT \(columns) FROM channel")
+        self.forgottenThrough = try connection.prepare("SELECT forgotten_through FROM meta")
         self.oldestFirst = EventMerge(connection, ascending: true)
         self.newestFirst = EventMerge(connection, ascending: false)
         let gaps = "SELECT id, after_id, reason, channel_id FROM gap WHERE id > ?1 AND id < ?2 ORDER BY id"
@@ -58,12 +67,11 @@ final class RingLogReader {
     func read(_ selection: ChannelSelection, after: EventID, through: EventID, limit: Int) throws -> LogPage {
         do {
             return try self.connection.transaction("BEGIN") {
-                let rows = try self.rows(of: selection)
-                if rows.isEmpty { return LogPage(entries: [], next: through, atEnd: true) }
-                if selection.only != nil {
-                    return try self.page(of: rows[0], after: after, through: through, limit: limit)
+                let channels = try self.channels(of: selection)
+                if let only = selection.only {
+                    return try self.page(of: channels, only: only, after: after, through: through, limit: limit)
                 }
-                return try self.page(of: rows, after: after, through: through, limit: limit)
+                return try self.page(of: channels, after: after, through: through, limit: limit)
             }
         } catch let error as SQLiteError where error.isDamage {
             let gap = Gap(id: through, channel: selection.only, after: after, before: through.next, reason: .damaged)
@@ -71,53 +79,84 @@ final class RingLogReader {
         }
     }
 
-    private func page(of row: ChannelRow, after: EventID, through: EventID, limit: Int) throws -> LogPage {
+    private func page(
+        of channels: SelectedChannels,
+        only: ChannelName,
+        after: EventID,
+        through: EventID,
+        limit: Int
+    ) throws -> LogPage {
         var entries: [LogEntry] = []
         var from = after
-        if after < row.evictedThrough {
-            // The floor may have passed the end of the range; the next page tells the rest.
-            from = min(row.evictedThrough, through)
-            entries.append(.gap(try self.evictedGap(of: row, after: after, through: from)))
+        if let gap = try self.evictedGap(of: channels, only: only, after: after, through: through) {
+            from = gap.id
+            entries.append(.gap(gap))
             if limit <= 1 { return LogPage(entries: entries, next: from, atEnd: from == through) }
         }
         let window = Window(after: from, before: through.next, limit: max(1, limit - entries.count))
-        let rest = try self.entries(of: [row], only: row.name, window, cursor: after, maximumBytes: Self.pageBytes)
+        let rest = try self.entries(
+            of: channels.rows,
+            only: only,
+            window,
+            cursor: after,
+            maximumBytes: Self.pageBytes
+        )
         entries.append(contentsOf: rest.entries)
         return LogPage(entries: entries, next: rest.end ?? through, atEnd: rest.end == nil)
     }
 
-    private func page(of rows: [ChannelRow], after: EventID, through: EventID, limit: Int) throws -> LogPage {
+    private func page(
+        of channels: SelectedChannels,
+        after: EventID,
+        through: EventID,
+        limit: Int
+    ) throws -> LogPage {
         let window = Window(after: after, before: through.next, limit: max(1, limit))
-        let rest = try self.entries(of: rows, only: nil, window, cursor: after, maximumBytes: Self.pageBytes)
-        let gaps = self.evictedGaps(of: rows, after: after, through: through, next: rest.entries.first?.id)
+        let rest = try self.entries(of: channels.rows, only: nil, window, cursor: after, maximumBytes: Self.pageBytes)
+        let gaps = self.evictedGaps(of: channels, after: after, through: through, next: rest.entries.first?.id)
         return LogPage(entries: gaps + rest.entries, next: rest.end ?? through, atEnd: rest.end == nil)
     }
 
-    /// What was evicted of several channels. All of these gaps stand at the cursor but the last, which stands behind it as
-    /// far as nothing else comes before: whoever has got it has got them all.
+    /// What was evicted of several channels, and of what was forgotten, which is nobody's. All of these gaps stand at the
+    /// cursor but the last, which stands behind it as far as nothing else comes before: whoever has got it has got them
+    /// all.
     /// - Parameter next: what comes behind them.
     private func evictedGaps(
-        of rows: [ChannelRow],
+        of channels: SelectedChannels,
         after: EventID,
         through: EventID,
         next: EventID?
     ) -> [LogEntry] {
-        let evicted = rows.filter { after < min($0.evictedThrough, through) }
-            .sorted { $0.evictedThrough < $1.evictedThrough }
-        return evicted.enumerated().map { index, row in
-            let end = min(row.evictedThrough, through)
-            let place = next.map { min(end, EventID($0.rawValue - 1)) } ?? end
+        var evicted: [(channel: ChannelName?, end: EventID)] = channels.rows.map { ($0.name, $0.evictedThrough) }
+        evicted.append((nil, channels.forgottenThrough))
+        evicted = evicted.map { ($0.channel, min($0.end, through)) }.filter { after < $0.end }
+        evicted.sort { $0.end < $1.end }
+        return evicted.enumerated().map { index, gap in
+            let place = next.map { min(gap.end, EventID($0.rawValue - 1)) } ?? gap.end
             let id = index == evicted.count - 1 ? max(after, place) : after
-            return .gap(Gap(id: id, channel: row.name, after: after, before: end.next, reason: .evicted))
+            return .gap(Gap(id: id, channel: gap.channel, after: after, before: gap.end.next, reason: .evicted))
         }
     }
 
+    /// What was evicted of one channel; nil if the cursor has missed nothing. One that the log doesn't know may have been
+    /// forgotten.
+    ///
     /// The number is known only to a cursor that had seen nothing of the channel, and only if nothing else is missing
     /// in the range.
-    private func evictedGap(of row: ChannelRow, after: EventID, through: EventID) throws -> Gap {
-        let isAll = after <= row.recordedFrom && through == row.evictedThrough
-        let lost = try isAll && !self.hasGap(row, before: through) ? row.evicted : nil
-        return Gap(id: through, channel: row.name, after: after, before: through.next, lost: lost, reason: .evicted)
+    private func evictedGap(
+        of channels: SelectedChannels,
+        only: ChannelName,
+        after: EventID,
+        through: EventID
+    ) throws -> Gap? {
+        let row = channels.rows.first
+        let floor = row?.evictedThrough ?? channels.forgottenThrough
+        // The floor may have passed the end of the range; the next page tells the rest.
+        let end = min(floor, through)
+        guard after < end else { return nil }
+        var lost: Int?
+        if let row, after <= row.recordedFrom, end == floor, try !self.hasGap(row, before: end) { lost = row.evicted }
+        return Gap(id: end, channel: only, after: after, before: end.next, lost: lost, reason: .evicted)
     }
 
     /// Whether a gap is stored for the channel since it was recorded first, up to `end`.
@@ -135,8 +174,7 @@ final class RingLogReader {
 
     func history(_ query: HistoryQuery) throws -> HistoryPage {
         try self.connection.transaction("BEGIN") {
-            let channels = try self.rows(of: query.selection)
-            if channels.isEmpty { return HistoryPage(entries: [], hasMore: false, positions: .unknown) }
+            let channels = try self.channels(of: query.selection)
             let positions = try self.positions(of: channels, all: query.selection)
             var window = Window(
                 after: query.after ?? .zero,
@@ -146,12 +184,14 @@ final class RingLogReader {
             var opening: [LogEntry] = []
             let end = EventID(window.before.rawValue - 1)
             let isOnly = query.selection.only != nil
-            if isOnly, let after = query.after, after < min(channels[0].evictedThrough, end) {
-                window.after = min(channels[0].evictedThrough, end)
-                opening = [.gap(try self.evictedGap(of: channels[0], after: after, through: window.after))]
+            if let only = query.selection.only, let after = query.after,
+                let gap = try self.evictedGap(of: channels, only: only, after: after, through: end)
+            {
+                window.after = gap.id
+                opening = [.gap(gap)]
             }
             let rows = try self.entries(
-                of: channels,
+                of: channels.rows,
                 only: query.selection.only,
                 window,
                 ascending: query.isForward,
@@ -174,13 +214,14 @@ final class RingLogReader {
         }
     }
 
-    private func positions(of rows: [ChannelRow], all selection: ChannelSelection) throws -> ChannelPositions {
+    private func positions(of channels: SelectedChannels, all selection: ChannelSelection) throws -> ChannelPositions {
+        let rows = channels.rows
         let named = rows.filter { selection.names.contains($0.name) }
         let isRecording = named.count == selection.names.count && named.allSatisfy(\.isRecording)
         return ChannelPositions(
             oldest: try rows.compactMap { try self.position(self.oldest, of: $0) }.min(),
             newest: try rows.compactMap { try self.position(self.newest, of: $0) }.max(),
-            floor: rows.map(\.evictedThrough).max() ?? .zero,
+            floor: rows.map(\.evictedThrough).reduce(channels.forgottenThrough, max),
             recordedSince: isRecording ? named.map(\.since).max() : nil
         )
     }
@@ -195,25 +236,26 @@ final class RingLogReader {
 
     // MARK: - Rows
 
-    /// Those of the selected channels that the log knows.
-    private func rows(of selection: ChannelSelection) throws -> [ChannelRow] {
-        var rows: [ChannelRow] = []
+    private func channels(of selection: ChannelSelection) throws -> SelectedChannels {
+        var channels = SelectedChannels()
         for name in selection.names {
             let row = try self.channelByName.first {
                 $0.bind(1, text: name.text.utf8)
             } value: {
                 Self.channelRow($0, name)
             }
-            if let row { rows.append(row) }
+            if let row { channels.rows.append(row) }
         }
-        if selection.patterns.isEmpty { return rows }
+        if selection.patterns.isEmpty, channels.rows.count == selection.names.count { return channels }
+        channels.forgottenThrough = try self.forgottenThrough.first { $0.id(0) } ?? .zero
+        if selection.patterns.isEmpty { return channels }
         try self.channels.eachRow {
             if let name = try? ChannelName($0.text(6)), selection.finds(name), !selection.names.contains(name) {
-                rows.append(Self.channelRow($0, name))
+                channels.rows.append(Self.channelRow($0, name))
             }
             return true
         }
-        return rows
+        return channels
     }
 
     private static func channelRow(_ row: SQLiteStatement, _ name: ChannelName) -> ChannelRow {

@@ -129,7 +129,7 @@ final class RingLogStatements {
     }
 
     /// Deletes the channels that are neither recorded nor have any event left. If one is recorded again, its gap of
-    /// reason `unrecorded` covers all that was.
+    /// reason `unrecorded` covers all that was; until then `forgotten_through` tells that something may have been.
     func forgetUnusedChannels() throws -> [ChannelName] {
         var names: [ChannelName] = []
         let unused = "recording = 0 AND NOT EXISTS (SELECT 1 FROM event WHERE channel_id = channel.id)"
@@ -140,6 +140,8 @@ final class RingLogStatements {
         if names.isEmpty { return [] }
         try self.connection.execute(
             """
+            UPDATE meta SET forgotten_through =
+                max(forgotten_through, (SELECT max(evicted_through) FROM channel WHERE \(unused)));
             DELETE FROM gap WHERE channel_id IN (SELECT id FROM channel WHERE \(unused));
             DELETE FROM channel WHERE \(unused);
             """

@@ -56,6 +56,35 @@ struct MigrationsTests {
         #expect(schema.count > 5)
     }
 
+    @Test(arguments: 1..<migrations.count)
+    func `a log of an earlier version is opened with all that is in it, and has the newest version then`(
+        steps: Int
+    )
+        async throws
+    {
+        let engine = try RingLogEngine()
+        let newest = Timestamp.ofTests.microseconds
+        do {
+            let connection = try SQLiteConnection(path: engine.path, busyTimeout: .zero, creates: true)
+            try Migrator(path: engine.path, steps: Array(migrations.prefix(steps))).prepare(connection)
+            try connection.execute(
+                """
+                INSERT INTO meta (one, log_id, begins_after, high_water, clean) VALUES (1, 'old', 5, \(newest), 1);
+                INSERT INTO channel (id, name, recording, recorded_from, evicted_through) VALUES (1, 'a', 1, 6, 7);
+                INSERT INTO event VALUES (8, 1, 0, 1, 'x'), (\(newest), 1, 0, 1, 'y');
+                """
+            )
+        }
+        let test = try await LogUnderTest(engine)
+        #expect(test.log.identity.logID == "old" && test.log.identity.last.rawValue == newest)
+        #expect(try await test.texts("a", after: 6) == ["[evicted]", "x", "y"])
+        #expect(try await test.replay(ChannelSelection([], patterns: [ChannelGlob("b*")]), after: 6) == [])
+        try await test.append("a", ["z"])
+        #expect(try await test.texts("a", after: 8) == ["y", "z"])
+        let version = try PlainSQLite(engine.path).integer("PRAGMA user_version")
+        #expect(version == migrations.last.map { Int64($0.version) })
+    }
+
     @Test func `a program without the newest step refuses the log`() throws {
         let engine = try RingLogEngine()
         let connection = try SQLiteConnection(path: engine.path, busyTimeout: .zero, creates: true)

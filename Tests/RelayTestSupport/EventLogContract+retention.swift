@@ -129,6 +129,50 @@ extension EventLogContract {
             #expect(try await test.replay(both, after: loud[1]).map(\.text) == ["l3", "l4", "l5", "q2"])
         },
 
+        EventLogContract("what was evicted is told when the channel was given up for good, too") { engine in
+            var retention = Retention.roomy
+            retention.maximumAge = .seconds(60)
+            let test = try await LogUnderTest(engine, retention)
+            let begin = try await test.append(.recordingStarted("orders.7"), .recordingStarted("kept")).last
+            let seen = try await test.append("orders.7", ["1", "2", "3"])
+            try await test.append(.recordingStopped("orders.7"))
+            test.clock.advance(by: .seconds(61))
+            try await test.append("kept", ["4"])
+            for _ in 1...2 { try await test.log.tick() }
+            for isReopened in [false, true] {
+                if isReopened { try await test.reopen() }
+                for selection in [
+                    ChannelSelection([], patterns: [ChannelGlob("orders.*")]),
+                    ChannelSelection(["kept"], patterns: [ChannelGlob("*")]),
+                    ChannelSelection(["kept", "orders.7"]),
+                ] {
+                    for cursor in [begin, seen[1]] {
+                        let told = try await test.replay(selection, after: cursor, limit: 1)
+                        #expect(told.map(\.text) == (selection.names.isEmpty ? ["[evicted]"] : ["[evicted]", "4"]))
+                        let gap = try #require(told.first?.gap)
+                        #expect(gap.after == cursor && gap.before == seen[2].next && gap.lost == nil)
+                        // A log may have forgotten whose it was.
+                        #expect(gap.channel == nil || gap.channel == "orders.7")
+                        let query = HistoryQuery(selection, after: cursor)
+                        #expect(try await test.log.history(query).entries.first?.gap?.before == gap.before)
+                    }
+                    let told = try await test.replay(selection, after: seen[2])
+                    #expect(told.map(\.text) == (selection.names.isEmpty ? [] : ["4"]))
+                }
+                let gap = Gap(
+                    id: seen[2],
+                    channel: "orders.7",
+                    after: seen[0],
+                    before: seen[2].next,
+                    reason: .evicted
+                )
+                #expect(try await test.replay("orders.7", after: seen[0]) == [.gap(gap)])
+                #expect(try await test.history("orders.7", after: seen[0]).entries == [.gap(gap)])
+                #expect(try await test.floor("orders.7") == seen[2])
+                #expect(try await test.texts("kept", after: begin) == ["4"], "nothing of it was evicted")
+            }
+        },
+
         EventLogContract("events older than the limit go with the next tick, by their time of arrival") { engine in
             var retention = Retention.roomy
             retention.maximumAge = .seconds(60)
