@@ -16,6 +16,10 @@ package struct EventID: Hashable, Comparable, Sendable {
     /// Ids are smaller than this: the first integer whose successor a JavaScript number can't tell from it.
     package static let limit = EventID(1 << 53)
 
+    /// The greatest id that a log may begin with. Ids follow the clock, which has not come so far before the year 2112; from
+    /// near `limit` on there would soon be none left.
+    package static let latestPlausible = EventID(1 << 52)
+
     package static func < (left: EventID, right: EventID) -> Bool {
         left.rawValue < right.rawValue
     }

@@ -1,8 +1,8 @@
 /// The relay's clock: the wall clock at start plus the monotonic clock since then, so that a step of the wall clock
 /// while the relay runs moves no id.
 package struct ServerClock: Sendable {
-    /// A wall clock beyond it (the year 2112) is taken for broken: ids near 2^53 could never be followed by others.
-    package static let latestPlausible = Timestamp(microseconds: 1 << 52)
+    /// A wall clock beyond it (the year 2112) is taken for broken: see `EventID.latestPlausible`.
+    package static let latestPlausible = Timestamp(microseconds: EventID.latestPlausible.rawValue)
 
     private let now_: @Sendable () -> Timestamp
 

@@ -15,9 +15,6 @@ final class LogFileLock: Sendable {
     /// The mark has always so many digits (2^53 has 16), so that a new one covers the old one: seventeen bytes that lie
     /// within one sector of the disk, which is written whole or not at all.
     private static let digits = 16
-    /// A greater number is not ours: it lies beyond what the clock may say (`ServerClock.latestPlausible`), and ids that
-    /// begin there would soon reach 2^53, after which there are none.
-    private static let greatestPlausibleMark = EventID(1 << 52)
 
     init(logPath: String) throws(RingLogOpenError) {
         let path = logPath + ".lock"
@@ -48,7 +45,7 @@ final class LogFileLock: Sendable {
         let count = pread(self.descriptor, &bytes, bytes.count, 0)
         guard count == Self.digits + 1, bytes[Self.digits] == UInt8(ascii: "\n"),
             let mark = EventID(decimal: String(decoding: bytes.prefix(Self.digits), as: UTF8.self)),
-            mark <= Self.greatestPlausibleMark
+            mark <= EventID.latestPlausible
         else { return nil }
         return mark
     }

@@ -22,9 +22,9 @@ enum RingLogIdentification {
             FROM meta
             """
         )
+        let lastFound = EventID(found ?? 0)
         let identity = try connection.prepare("SELECT log_id, begins_after, high_water, clean FROM meta").first { row in
-            let lastFound = EventID(found ?? 0)
-            return LogIdentity(
+            LogIdentity(
                 logID: row.text(0),
                 beginsAfter: row.id(1),
                 last: max(row.id(2), lastFound, kept ?? .zero),
@@ -34,6 +34,11 @@ enum RingLogIdentification {
             )
         }
         guard let identity else { throw RingLogOpenError.damaged(path: path, reason: "the table meta is empty") }
+        // Ids are counted up from these, so one near the end of all numbers must not get any further than here.
+        for id in [identity.beginsAfter, identity.last, lastFound]
+        where !(EventID.zero...EventID.latestPlausible).contains(id) {
+            throw RingLogOpenError.damaged(path: path, reason: "it has an id, \(id), that no clock can have given")
+        }
         return identity
     }
 

@@ -27,7 +27,7 @@ final class RingLogStatements {
             "INSERT INTO gap (id, channel_id, after_id, ahead, reason) VALUES (?1, ?2, ?3, ?4, ?5)"
         )
         self.insertChannel = try connection.prepare("INSERT INTO channel (name) VALUES (?1) RETURNING id")
-        self.selectOldest = try connection.prepare("SELECT id - ahead FROM event ORDER BY id LIMIT 1")
+        self.selectOldest = try connection.prepare("SELECT max(0, id - ahead) FROM event ORDER BY id LIMIT 1")
         self.updateMark = try connection.prepare("UPDATE meta SET high_water = ?1, clean = ?2")
     }
 

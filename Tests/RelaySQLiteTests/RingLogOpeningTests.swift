@@ -100,6 +100,57 @@ struct RingLogOpeningTests {
         #expect(try self.bytes == before)
     }
 
+    private static let numbers = [
+        "UPDATE meta SET high_water = #", "UPDATE meta SET begins_after = #", "UPDATE meta SET forgotten_through = #",
+        "INSERT INTO channel (id, name) VALUES (9, 'x'); INSERT INTO event VALUES (#, 9, 0, 0, '')",
+        "INSERT INTO gap VALUES (#, NULL, 0, 0, 'disconnected')",
+        "INSERT INTO channel (name, evicted_through) VALUES ('x', #)",
+    ]
+
+    @Test(arguments: Self.numbers, [.max, 1 << 53, 1 << 52 + 1] as [Int64])
+    func `a log with a number that no clock can have given is refused as damaged`(
+        sql: String,
+        number: Int64
+    )
+        async throws
+    {
+        try await self.open().close()
+        let shell = try PlainSQLite(self.path)
+        try shell.execute(sql.replacing("#", with: "\(number)"))
+        let mark = try String(contentsOfFile: self.path + ".lock", encoding: .utf8)
+        let error = #expect(throws: RingLogOpenError.self) { try self.open() }
+        guard case .damaged(self.path, let reason) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(reason.contains("\(number)"))
+        #expect(try String(contentsOfFile: self.path + ".lock", encoding: .utf8) == mark, "nor is it kept elsewhere")
+    }
+
+    @Test func `a log with a number below 0 is refused as damaged`() async throws {
+        try await self.open().close()
+        try PlainSQLite(self.path).execute("UPDATE meta SET begins_after = -1")
+        let error = #expect(throws: RingLogOpenError.self) { try self.open() }
+        guard case .damaged(self.path, _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
+    @Test(arguments: Self.numbers)
+    func `the greatest number that a clock can have given is taken, and ids go on above it`(sql: String) async throws {
+        try await self.open().close()
+        try PlainSQLite(self.path).execute(sql.replacing("#", with: "\(Int64(1) << 52)"))
+        let log = try self.open()
+        let outcome = try await log.append([.event("a", "1")], expecting: log.identity.last)
+        guard case .appended(let batch) = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        #expect(log.identity.last.rawValue == 1 << 52 && batch.last > log.identity.last)
+        try await log.close()
+    }
+
     // MARK: - One relay a log
 
     @Test func `a log that another relay holds is refused until that one lets go`() async throws {
