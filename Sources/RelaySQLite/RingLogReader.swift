@@ -341,8 +341,9 @@ final class RingLogReader {
             if !concerns { return true }
             let gap = Self.gap(row, of: channel ?? only)
             // One that says only where the recording began is nothing to a cursor that claims nothing about the time
-            // before.
-            if cursor == .zero, gap.after == .zero, gap.reason == .unrecorded { return true }
+            // before. One of all channels says more: others went into it.
+            let isBeginning = !row.isNull(3) && gap.after == .zero && gap.reason == .unrecorded
+            if isBeginning, cursor == .zero { return true }
             gaps.append(.gap(gap))
             return gaps.count < window.limit
         }

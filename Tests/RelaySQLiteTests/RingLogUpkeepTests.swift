@@ -100,6 +100,22 @@ struct RingLogUpkeepTests {
         #expect(merged.reason == .disconnected && merged.after == .zero)
     }
 
+    @Test func `breaks in a recording that were merged into where one began are told to whoever has seen nothing`()
+        async throws
+    {
+        let test = try await LogUnderTest(RingLogEngine())
+        try await test.append(.recordingStarted("a"), .event("a", "early"), .recordingStopped("a"))
+        let broken = try await test.append(.recordingStarted("a"), .event("a", "late")).entries[0]
+        // The older half is of reason `unrecorded` alone.
+        let again: [LogWrite] = [.recordingStarted("b"), .recordingStopped("b")]
+        try await test.append(Array(repeating: again, count: 5_001).flatMap(\.self))
+        try await test.append(Array(repeating: .gap(.disconnected, after: nil), count: 5_000))
+        try await test.log.tick()
+        let told = try await test.replay("a", after: .zero, limit: 20_000)
+        let merged = try #require(told.compactMap(\.gap).first)
+        #expect(merged.reason == .unrecorded && merged.after == .zero && merged.before > broken.id)
+    }
+
     @Test func `ten thousand gaps are kept`() async throws {
         let engine = try RingLogEngine()
         let test = try await LogUnderTest(engine)
