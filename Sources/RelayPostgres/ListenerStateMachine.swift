@@ -249,9 +249,10 @@ package struct ListenerStateMachine {
         switch command {
         case .listen(let channels) where channels.count > 1:
             connected.singles = channels
-        case .listen([self.heartbeatChannel]):
+        case .listen([self.heartbeatChannel]), .unlisten:
+            // What is still listened to would have to be given up again at once, and again.
             return self.connectionLost(.refused, reason)
-        case .listen(let channels), .unlisten(let channels):
+        case .listen(let channels):
             self.refused.formUnion(channels)
             reports = channels.map { .refused($0, reason: reason) }
         case .heartbeat:

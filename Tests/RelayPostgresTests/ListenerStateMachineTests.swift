@@ -105,6 +105,15 @@ struct ListenerStateMachineTests {
     }
 
     @Test
+    func `a connection that refuses to give a channel up is given up itself`() {
+        var test = MachineUnderTest(listeningTo: ["a", "b"])
+        _ = test.wants(["a"], asked: [])
+        let step = test.commandRefused("no")
+        #expect(step == ([.disconnected(cause: .refused, reason: "no")], .retry(afterFailures: 1)))
+        #expect(test.connect() == .send(.listen([self.heartbeats, "a"])))
+    }
+
+    @Test
     func `asking for a channel that is listened to is answered at once`() {
         var test = MachineUnderTest(listeningTo: ["a"])
         #expect(test.wants(["a"], asked: ["a"]) == ([.listening("a")], .none))
