@@ -46,6 +46,9 @@ package final class ReportQueue: Sendable {
         return hasRoom
     }
 
+    /// Whether a report would find room. Where one did not, it has none before that is announced.
+    package var hasRoom: Bool { self.state.withLock { !$0.wasFull } }
+
     /// No more reports will come.
     package func finish() {
         let consumer = self.state.withLock { state in

@@ -79,7 +79,7 @@ struct ListenerThread: ~Copyable {
 
     private mutating func connect() -> PostgresError? {
         do {
-            self.connection = try PostgresConnection.connect(self.connectionString)
+            self.connection = try PostgresConnection.connect(self.connectionString, patience: self.timing.silence)
             return nil
         } catch {
             return error
@@ -94,7 +94,11 @@ struct ListenerThread: ~Copyable {
     /// Sends a heartbeat from a second connection, which ends with that.
     private mutating func verify(_ number: Int) -> PostgresError? {
         do {
-            var second = try PostgresConnection.connect(self.connectionString, place: self.connection?.place ?? [])
+            var second = try PostgresConnection.connect(
+                self.connectionString,
+                place: self.connection?.place ?? [],
+                patience: self.timing.silence
+            )
             try second.run(self.heartbeat(number), within: self.timing.verification)
             return nil
         } catch {
@@ -184,8 +188,8 @@ struct ListenerThread: ~Copyable {
                 until: self.isPaused ? nil : self.machine.nextDue
             )
             if self.isPaused, ready.wokenUp {
-                // If there is no room yet, what is read next pauses again.
-                self.isPaused = false
+                // Whoever asks for a channel wakes it, too. When there is room, the queue does.
+                self.isPaused = !self.reports.hasRoom
                 self.machine.inputArrived(at: .now)
             }
             if ready.socket { try self.read() }

@@ -23,33 +23,38 @@ struct PostgresConnection: ~Copyable {
         PQfinish(self.handle)
     }
 
-    /// - Parameter connectionString: libpq's keywords or a URL; what it leaves open comes from the `PG…` environment.
-    /// - Parameter place: keywords that say which of several hosts it has to be; see `place`.
+    /// - Parameters:
+    ///   - connectionString: libpq's keywords or a URL; what it leaves open comes from the `PG…` environment.
+    ///   - place: keywords that say which of several hosts it has to be; see `place`.
+    ///   - patience: for what has to be asked once it is connected.
     static func connect(
         _ connectionString: String,
-        place: [(String, String)] = []
+        place: [(String, String)] = [],
+        patience: Duration
     ) throws(PostgresError) -> PostgresConnection {
         // A later keyword wins: what the connection string says stands between what it may and what it may not change.
         let keywords = Self.defaults + [("dbname", connectionString), ("client_encoding", "UTF8")] + place
         guard let handle = Self.open(keywords) else {
             throw .connect("out of memory")
         }
-        guard PQstatus(handle) == CONNECTION_OK, Self.setEncoding(handle), PQsetnonblocking(handle, 1) == 0 else {
+        guard PQstatus(handle) == CONNECTION_OK, PQsetnonblocking(handle, 1) == 0 else {
             let message = String(cString: PQerrorMessage(handle))
             PQfinish(handle)
             throw .connect(message)
         }
         // Notices ("channel … already listened to") are nobody's business; libpq would write them to stderr.
         PQsetNoticeReceiver(handle, { _, _ in }, nil)
-        return PostgresConnection(handle: handle)
+        var connection = PostgresConnection(handle: handle)
+        try connection.setEncoding(within: patience)
+        return connection
     }
 
     /// A database that doesn't say what its bytes mean (SQL_ASCII) may send any; with client encoding UTF8 the server
-    /// would end the connection at the first that are not UTF-8.
-    private static func setEncoding(_ handle: OpaquePointer) -> Bool {
-        guard let encoding = PQparameterStatus(handle, "server_encoding"), String(cString: encoding) == "SQL_ASCII"
-        else { return true }
-        return PQsetClientEncoding(handle, "SQL_ASCII") == 0
+    /// would end the connection at the first that are not UTF-8. libpq's own call for it waits for ever.
+    private mutating func setEncoding(within patience: Duration) throws(PostgresError) {
+        guard let encoding = PQparameterStatus(self.handle, "server_encoding"), String(cString: encoding) == "SQL_ASCII"
+        else { return }
+        try self.run("SET client_encoding TO 'SQL_ASCII'", within: patience)
     }
 
     /// The kernel notices a host that is gone within 25 s: for the time in which no heartbeat is sent.
@@ -144,7 +149,7 @@ struct PostgresConnection: ~Copyable {
             guard let result = PQgetResult(self.handle) else { return self.failure.take() ?? .done }
             defer { PQclear(result) }
             let status = PQresultStatus(result)
-            if status == PGRES_TUPLES_OK, PQntuples(result) > 0 {
+            if status == PGRES_TUPLES_OK, PQntuples(result) > 0, PQnfields(result) > 0 {
                 self.value = String(cString: PQgetvalue(result, 0, 0))
             }
             if status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY { continue }

@@ -83,6 +83,18 @@ struct ReportQueueTests {
         #expect(calls.value == 1)
     }
 
+    @Test func `a queue that was full has no room before that was announced`() async {
+        let queue = ReportQueue(capacity: 400) {}
+        #expect(queue.hasRoom)
+        for _ in 0..<4 { _ = queue.offer(report(bytes: 100)) }
+        let one = BatchLimit(events: 1, bytes: .max)
+        for hasRoom in [false, false, true] {
+            #expect(!queue.hasRoom)
+            _ = await queue.next(one)
+            #expect(queue.hasRoom == hasRoom)
+        }
+    }
+
     @Test func `a queue that was never full announces nothing`() async {
         let calls = Watched(0)
         let queue = ReportQueue(capacity: 400) { calls.change { $0 += 1 } }

@@ -191,12 +191,87 @@ struct PostgresListenerTests {
             guard let heartbeat = query.firstMatch(of: /pg_notify\('(\w+)', '(\d+)'\)/) else { return [.done] }
             return [.done, .notification(String(heartbeat.1), String(heartbeat.2))]
         }
-        let url = "postgresql://relay@127.0.0.1:\(server.port)/shop?sslmode=disable&gssencmode=disable"
-        try await self.run(PostgresListener(connectionString: url), listeningTo: "a") { listener in
+        try await self.run(PostgresListener(connectionString: server.url), listeningTo: "a") { listener in
             _ = await self.reports(of: listener, until: self.isHeartbeat)
             listener.listen(to: "b")
             let seen = await self.reports(of: listener) { if case .disconnected = $0 { true } else { false } }
             #expect(seen.first == .notifications([Notification(channel: "a", payload: Payload("1"))]))
+        }
+    }
+}
+
+extension PostgresListenerTests {
+    @Test
+    func `an answer with a row and nothing in it is an answer`() async throws {
+        let server = try ScriptedServer { query in
+            guard let heartbeat = query.firstMatch(of: /pg_notify\('(\w+)', '(\d+)'\)/) else {
+                return ScriptedServer.Message.emptyRow + [.done]
+            }
+            return [.done, .notification(String(heartbeat.1), String(heartbeat.2))]
+        }
+        try await self.run(PostgresListener(connectionString: server.url), listeningTo: "a") { listener in
+            let seen = await self.reports(of: listener, until: self.isHeartbeat)
+            guard case .connected(["a"], _)? = seen.first else {
+                Issue.record("\(seen)")
+                return
+            }
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func `a database that doesn't say what its bytes mean is asked for them as they are, and not for ever`(
+        answers: Bool
+    ) async throws {
+        let end = DispatchSemaphore(value: 0)
+        let queries = Watched<[String]>([])
+        let server = try ScriptedServer(encoding: "SQL_ASCII") { query in
+            queries.change { $0.append(query) }
+            if query.contains("client_encoding") {
+                // It falls silent right after the handshake.
+                if !answers { _ = end.wait(timeout: .now() + 20) }
+                return [.done]
+            }
+            guard let heartbeat = query.firstMatch(of: /pg_notify\('(\w+)', '(\d+)'\)/) else { return [.done] }
+            return [.done, .notification(String(heartbeat.1), String(heartbeat.2))]
+        }
+        defer { end.signal() }
+        let listener = PostgresListener(connectionString: server.url, timing: Self.timing)
+        try await self.run(listener, listeningTo: "a") { listener in
+            let seen = await self.reports(of: listener) { _ in true }
+            let encodings = queries.value.filter { $0.lowercased().contains("client_encoding") }
+            #expect(encodings.count == 1 && encodings[0].contains("SQL_ASCII"))
+            switch seen.first {
+            case .connected(["a"], _) where answers: break
+            case .disconnected(cause: .silent, _) where !answers: break
+            default: Issue.record("\(seen)")
+            }
+        }
+    }
+
+    @Test
+    func `while the relay takes nothing, a channel that is asked for makes it take no more`() async throws {
+        let asked = Watched<[String]>([])
+        let server = try ScriptedServer { query in
+            asked.change { $0.append(query) }
+            // Notifications come with whatever PostgreSQL answers.
+            if query.contains(#"LISTEN "x"#) { return [.done, .notification("a", "1")] }
+            guard let heartbeat = query.firstMatch(of: /pg_notify\('(\w+)', '(\d+)'\)/) else { return [.done] }
+            return [.done, .notification(String(heartbeat.1), String(heartbeat.2))]
+        }
+        // The first two reports fill the queue.
+        let full = PostgresListener(connectionString: server.url, capacity: 100)
+        try await self.run(full, listeningTo: "a") { listener in
+            try await asked.when { $0.contains { $0.contains("pg_notify") } }
+            listener.listen(to: "x1")
+            try await asked.when { $0.contains { $0.contains("x1") } }
+            // A command waits for the answer to the one before it, which is not read.
+            listener.listen(to: "x2")
+            await #expect(throws: (any Error).self) {
+                try await asked.when(within: .seconds(1)) { $0.contains { $0.contains("x2") } }
+            }
+            let seen = await self.reports(of: listener) { $0 == .listening("x2") }
+            #expect(seen.contains(.listening("x1")))
+            #expect(seen.count { if case .notifications = $0 { true } else { false } } >= 1)
         }
     }
 }

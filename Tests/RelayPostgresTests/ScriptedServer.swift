@@ -6,8 +6,10 @@ import Glibc
 final class ScriptedServer: Sendable {
     let port: Int
 
-    /// - Parameter answer: to each query, the messages before ReadyForQuery.
-    init(answer: @escaping @Sendable (String) -> [Message]) throws {
+    /// - Parameters:
+    ///   - encoding: of its database.
+    ///   - answer: to each query, the messages before ReadyForQuery.
+    init(encoding: String = "UTF8", answer: @escaping @Sendable (String) -> [Message]) throws {
         let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -25,14 +27,16 @@ final class ScriptedServer: Sendable {
         Thread.detachNewThread {
             let client = accept(server, nil, nil)
             close(server)
-            if client >= 0 { Self.serve(client, answer) }
+            if client >= 0 { Self.serve(client, encoding, answer) }
         }
     }
 
-    private static func serve(_ client: Int32, _ answer: (String) -> [Message]) {
+    var url: String { "postgresql://relay@127.0.0.1:\(self.port)/shop?sslmode=disable&gssencmode=disable" }
+
+    private static func serve(_ client: Int32, _ encoding: String, _ answer: (String) -> [Message]) {
         defer { close(client) }
         guard self.read(client, self.length(client)) != nil else { return }
-        self.send([.authenticated, .encoding, .backend, .ready], to: client)
+        self.send([.authenticated, .encoding(encoding), .backend, .ready], to: client)
         while let type = self.read(client, 1), let text = self.read(client, self.length(client)),
             type[0] == Message.query
         {
@@ -66,10 +70,15 @@ final class ScriptedServer: Sendable {
         }
 
         static let authenticated = Message("R", [0, 0, 0, 0])
-        static let encoding = Message("S", Array("server_encoding\0UTF8\0".utf8))
         static let backend = Message("K", Self.process + [0, 0, 0, 1])
         static let ready = Message("Z", [UInt8(ascii: "I")])
         static let done = Message("C", Array("LISTEN\0".utf8))
+        /// A row without columns, as of `SELECT`, and what says so before it.
+        static let emptyRow = [Message("T", [0, 0]), Message("D", [0, 0])]
+
+        static func encoding(_ name: String) -> Message {
+            Message("S", Array("server_encoding\0\(name)\0".utf8))
+        }
 
         static func error(_ code: String, _ text: String) -> Message {
             Message("E", Array("SERROR\0VERROR\0C\(code)\0M\(text)\0\0".utf8))
