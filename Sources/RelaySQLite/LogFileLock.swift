@@ -25,8 +25,11 @@ final class LogFileLock: Sendable {
                 ? .noFolder(path: logPath, reason: reason) : .notWritable(path: logPath, reason: reason)
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let failure = errno
             close(descriptor)
-            throw .heldByAnother(path: logPath)
+            // A file system without locks, for example, holds nothing for anybody.
+            if failure == EWOULDBLOCK { throw .heldByAnother(path: logPath) }
+            throw .notWritable(path: logPath, reason: String(cString: strerror(failure)))
         }
         self.descriptor = descriptor
         self.path = path

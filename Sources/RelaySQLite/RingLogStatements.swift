@@ -56,13 +56,14 @@ final class RingLogStatements {
     }
 
     /// - Returns: the new row's id.
+    /// - Throws: also where it was left out in silence, as a trigger of somebody's may do.
     func insertChannel(_ name: ChannelName) throws -> Int64 {
         let rowID = try self.insertChannel.first {
             $0.bind(1, text: name.text.utf8)
         } value: {
             $0.integer(0)
         }
-        guard let rowID else { preconditionFailure("INSERT … RETURNING without a row") }
+        guard let rowID else { throw ChannelNotInserted(channel: name) }
         return rowID
     }
 

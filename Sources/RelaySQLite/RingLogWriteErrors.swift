@@ -1,3 +1,5 @@
+import RelayCore
+
 /// The file at the log's path is not the one that is open: another took its place.
 package struct RingLogMoved: Error, Equatable, CustomStringConvertible {
     package let path: String
@@ -19,6 +21,15 @@ package struct RingLogHeldOpen: Error, Equatable, CustomStringConvertible {
         the file '\(self.path)-wal' has grown to its limit, because another program keeps a read transaction open: end \
         it. Until then nothing is written to the log
         """
+    }
+}
+
+/// SQLite took a channel's row and has none.
+struct ChannelNotInserted: Error, CustomStringConvertible {
+    let channel: ChannelName
+
+    var description: String {
+        "the channel '\(self.channel)' can't be written to the log: a trigger that somebody added leaves it out. Drop it"
     }
 }
 

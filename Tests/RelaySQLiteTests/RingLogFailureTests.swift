@@ -76,6 +76,23 @@ struct RingLogFailureTests {
         #expect(try self.counts(engine)[0][0] == "10")
     }
 
+    @Test func `a channel that a trigger of somebody's keeps out is an append that fails, and works later`()
+        async throws
+    {
+        let engine = try RingLogEngine()
+        let test = try await LogUnderTest(engine)
+        let shell = try PlainSQLite(engine.path)
+        try shell.execute(
+            "CREATE TRIGGER closed BEFORE INSERT ON channel BEGIN SELECT raise(IGNORE); END"
+        )
+        let before = try self.counts(engine)
+        await #expect(throws: (any Error).self) { try await test.append(.recordingStarted("a"), .event("a", "1")) }
+        #expect(try self.counts(engine) == before)
+        try shell.execute("DROP TRIGGER closed")
+        try await test.append(.recordingStarted("a"), .event("a", "1"))
+        #expect(try await test.texts("a") == ["1"])
+    }
+
     @Test func `a tick that can't write says so and works later`() async throws {
         let engine = try RingLogEngine()
         let test = try await LogUnderTest(engine)
