@@ -12,9 +12,12 @@ final class RingLogEvictor {
     private let deleteThrough: SQLiteStatement
     private let raiseFloor: SQLiteStatement
     private let usedPages: SQLiteStatement
+    private let arrivals: SQLiteStatement
 
     private(set) var count = 0
     private var bytesSinceCheck = 0
+    /// Events up to this id came while the clock was ahead, as far as was looked.
+    private var aheadThrough = EventID.zero
     /// Only kept where a limit for each channel is set.
     private var countByChannel: [Int64: Int] = [:]
     private var touchedChannels: Set<Int64> = []
@@ -23,8 +26,10 @@ final class RingLogEvictor {
     /// The size of the file is looked at after so many appended bytes, 1/16 of the smallest limit allowed.
     private static let bytesBetweenChecks = 64 << 10
     /// Events evicted in one transaction, so that a limit that was lowered stops nobody for long. What is left is due at
-    /// the next append or tick.
+    /// the next append or tick; what age evicts, at the next tick.
     private static let evictedAtOnce = 20_000
+    /// An event that came so much later than now came while the clock was ahead.
+    private static let plausibleLead = Duration.seconds(86_400)
     /// Free pages given back to the file system at once (4 MiB), so that no append waits long.
     private static let shrinkAtOnce: Int64 = 1024
 
@@ -34,7 +39,7 @@ final class RingLogEvictor {
         self.evictedByChannel = try connection.prepare(
             """
             SELECT channel_id, count(*), max(id)
-            FROM (SELECT id, channel_id FROM event ORDER BY id LIMIT ?1) GROUP BY channel_id
+            FROM (SELECT id, channel_id FROM event WHERE id <= ?2 ORDER BY id LIMIT ?1) GROUP BY channel_id
             """
         )
         self.deleteThrough = try connection.prepare("DELETE FROM event WHERE id <= ?1")
@@ -43,6 +48,9 @@ final class RingLogEvictor {
         )
         self.usedPages = try connection.prepare(
             "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count"
+        )
+        self.arrivals = try connection.prepare(
+            "SELECT id, id - ahead FROM event WHERE id > ?1 ORDER BY id LIMIT ?2"
         )
         try self.reload()
     }
@@ -118,23 +126,39 @@ final class RingLogEvictor {
     }
 
     /// What is older than the limit. Time of arrival counts, not the id, which may run ahead.
+    ///
+    /// What came while the clock was ahead is as old as what came after it, and goes with that; by itself it says
+    /// nothing, since it may be the present clock that is behind.
     func evictAged(now: Timestamp) throws {
         guard let maximumAge = self.retention.maximumAge else { return }
         let oldestKept = now.microseconds - maximumAge.microseconds
-        var aged = 0
-        try self.connection.prepare("SELECT id - ahead FROM event ORDER BY id LIMIT \(Self.evictedAtOnce)").eachRow {
-            row in
-            guard row.integer(0) < oldestKept else { return false }
-            aged += 1
+        let newestPlausible = now.advanced(by: Self.plausibleLead).microseconds
+        var (seen, agedThrough) = (0, EventID.zero)
+        try self.arrivals.eachRow {
+            $0.bind(1, self.aheadThrough)
+            $0.bind(2, Int64(Self.evictedAtOnce))
+        } row: { row in
+            seen += 1
+            if row.integer(1) < oldestKept {
+                agedThrough = row.id(0)
+            } else if row.integer(1) > newestPlausible {
+                // What is aged is found again until all of it is gone.
+                if agedThrough == .zero { self.aheadThrough = row.id(0) }
+            } else {
+                return false
+            }
             return true
         }
-        if aged > 0 { try self.evictOldest(aged) }
+        // All of them were looked at: next time from the beginning, as the clock goes on.
+        if seen == 0 { self.aheadThrough = .zero }
+        if agedThrough > .zero { try self.evictOldest(Self.evictedAtOnce, through: agedThrough) }
     }
 
-    private func evictOldest(_ number: Int) throws {
+    private func evictOldest(_ number: Int, through end: EventID = .limit) throws {
         var evicted: [(channel: Int64, count: Int, through: EventID)] = []
         try self.evictedByChannel.eachRow {
             $0.bind(1, Int64(number))
+            $0.bind(2, end)
         } row: { row in
             evicted.append((row.integer(0), Int(row.integer(1)), row.id(2)))
             return true

@@ -32,6 +32,41 @@ struct RingLogUpkeepTests {
         #expect(try await test.texts("a") == ["1", "2", "3"])
     }
 
+    // MARK: - Age
+
+    @Test func `of any number of events that came while the clock was ahead none is left when what follows is old`()
+        async throws
+    {
+        var retention = Retention.roomy
+        retention.maximumAge = .seconds(60)
+        let engine = try RingLogEngine()
+        let test = try await LogUnderTest(engine, retention)
+        test.clock.stepTimeOfDay(by: .seconds(86_400 * 365))
+        for _ in 0..<45 { try await test.append(Array(repeating: .event("a", "ahead"), count: 1_000)) }
+        test.clock.stepTimeOfDay(by: .seconds(-86_400 * 365))
+        try await test.append("a", ["1"])
+        test.clock.advance(by: .seconds(61))
+        try await test.append("a", ["2"])
+        let plain = try PlainSQLite(engine.path)
+        var counts = [45_002]
+        // Two ticks to look at them, three to delete them.
+        for _ in 1...5 {
+            try await test.log.tick()
+            counts.append(Int(try plain.integer("SELECT count(*) FROM event") ?? 0))
+        }
+        #expect(zip(counts, counts.dropFirst()).allSatisfy { $0 - $1 <= 20_000 }, "\(counts): each tick is bounded")
+        #expect(try plain.rows("SELECT payload FROM event") == [["2"]])
+    }
+
+    @Test func `an event whose time somebody has written over is no older than time`() async throws {
+        let engine = try RingLogEngine()
+        let test = try await LogUnderTest(engine)
+        try await test.append("a", ["1"])
+        try PlainSQLite(engine.path).execute("UPDATE event SET ahead = 9223372036854775807")
+        try await test.log.tick()
+        #expect(test.log.figures.oldest == Timestamp(microseconds: 0))
+    }
+
     // MARK: - Unused channels
 
     @Test func `a channel that is neither recorded nor has an event is forgotten, with its gaps`() async throws {

@@ -193,6 +193,36 @@ extension EventLogContract {
             #expect(try await test.texts("a") == ["[evicted]"])
         },
 
+        EventLogContract("what came while the clock was ahead is as old as what came after it") { engine in
+            var retention = Retention.roomy
+            retention.maximumAge = .seconds(60)
+            let test = try await LogUnderTest(engine, retention)
+            try await test.append(.recordingStarted("a"))
+            test.clock.stepTimeOfDay(by: .seconds(86_400 * 365))
+            try await test.append("a", ["ahead"])
+            test.clock.stepTimeOfDay(by: .seconds(-86_400 * 365))
+            let next = try await test.append("a", ["1"])[0]
+            test.clock.advance(by: .seconds(60))
+            try await test.append("a", ["2"])
+            try await test.log.tick()
+            #expect(try await test.texts("a") == ["ahead", "1", "2"])
+            test.clock.advance(by: .microseconds(1))
+            try await test.log.tick()
+            #expect(try await test.texts("a") == ["[evicted]", "2"])
+            #expect(try await test.floor("a") == next)
+        },
+
+        EventLogContract("a clock that falls behind makes nothing old") { engine in
+            var retention = Retention.roomy
+            retention.maximumAge = .seconds(60)
+            let test = try await LogUnderTest(engine, retention)
+            try await test.append("a", ["1", "2"])
+            test.clock.stepTimeOfDay(by: .seconds(-86_400 * 365))
+            try await test.append("a", ["3"])
+            for _ in 1...3 { try await test.log.tick() }
+            #expect(try await test.texts("a") == ["1", "2", "3"])
+        },
+
         EventLogContract("the limit of bytes holds, and is used") { engine in
             var retention = Retention.roomy
             retention.maximumBytes = 2 << 20
