@@ -8,6 +8,11 @@ final class EventMerge {
     /// Made when they are needed first, and kept: as many as channels were ever read together.
     private var statements: [SQLiteStatement] = []
 
+    /// As many as can be named: what patterns find beyond that is swept up (`EventSweep`), since each channel takes a
+    /// statement of some kilobytes and a page of the file while it is read.
+    static let maximumSources = ChannelSelection.maximumChannels
+    static let columns = "id, ahead, payload"
+
     /// A channel, and what of it is read; both ends are exclusive.
     struct Source {
         let channel: ChannelName
@@ -20,7 +25,7 @@ final class EventMerge {
     init(_ connection: SQLiteConnection, ascending: Bool) {
         self.connection = connection
         self.select = """
-            SELECT id, ahead, payload FROM event
+            SELECT \(Self.columns) FROM event
             WHERE channel_id = ?1 AND id > ?2 AND id < ?3
             ORDER BY id \(ascending ? "ASC" : "DESC")
             """
@@ -29,8 +34,11 @@ final class EventMerge {
 
     private let comesFirst: (EventID, EventID) -> Bool
 
-    /// - Parameter take: is given each event until it returns false.
+    /// - Parameters:
+    ///   - sources: `maximumSources` at the most.
+    ///   - take: is given each event until it returns false.
     func eachEvent(of sources: [Source], take: (Event) -> Bool) throws {
+        precondition(sources.count <= Self.maximumSources, "so many channels are not read side by side")
         while self.statements.count < sources.count { self.statements.append(try self.connection.prepare(self.select)) }
         let statements = self.statements[..<sources.count]
         defer { for statement in statements { statement.reset() } }
@@ -61,7 +69,8 @@ final class EventMerge {
         } while try statement.step()
     }
 
-    private static func event(_ row: SQLiteStatement, of channel: ChannelName) -> Event {
+    /// - Parameter row: has `columns` first.
+    static func event(_ row: SQLiteStatement, of channel: ChannelName) -> Event {
         let id = row.id(0)
         return Event(
             id: id,

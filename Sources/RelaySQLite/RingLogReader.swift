@@ -8,6 +8,8 @@ final class RingLogReader {
     private let forgottenThrough: SQLiteStatement
     private let oldestFirst: EventMerge
     private let newestFirst: EventMerge
+    private let manyOldestFirst: EventSweep
+    private let manyNewestFirst: EventSweep
     private let gaps: SQLiteStatement
     private let gapsNewestFirst: SQLiteStatement
     private let gapsOfChannel: SQLiteStatement
@@ -50,6 +52,8 @@ final class RingLogReader {
         self.forgottenThrough = try connection.prepare("SELECT forgotten_through FROM meta")
         self.oldestFirst = EventMerge(connection, ascending: true)
         self.newestFirst = EventMerge(connection, ascending: false)
+        self.manyOldestFirst = try EventSweep(connection, ascending: true)
+        self.manyNewestFirst = try EventSweep(connection, ascending: false)
         let gaps = "SELECT id, after_id, reason, channel_id FROM gap WHERE id > ?1 AND id < ?2 ORDER BY id"
         self.gaps = try connection.prepare(gaps)
         self.gapsNewestFirst = try connection.prepare("\(gaps) DESC")
@@ -130,6 +134,10 @@ final class RingLogReader {
         var evicted: [(channel: ChannelName?, end: EventID)] = channels.rows.map { ($0.name, $0.evictedThrough) }
         evicted.append((nil, channels.forgottenThrough))
         evicted = evicted.map { ($0.channel, min($0.end, through)) }.filter { after < $0.end }
+        if evicted.count > ChannelSelection.maximumChannels {
+            // Of so many, as patterns may find, one that is nobody's says as much.
+            evicted = evicted.map(\.end).max().map { [(nil, $0)] } ?? []
+        }
         evicted.sort { $0.end < $1.end }
         return evicted.enumerated().map { index, gap in
             let place = next.map { min(gap.end, EventID($0.rawValue - 1)) } ?? gap.end
@@ -296,11 +304,17 @@ final class RingLogReader {
             let after = max(window.after, $0.evictedThrough)
             return EventMerge.Source(channel: $0.name, rowID: $0.rowID, after: after, before: window.before)
         }
-        try (ascending ? self.oldestFirst : self.newestFirst).eachEvent(of: sources) { event in
+        func take(_ event: Event) -> Bool {
             events.append(.event(event))
             bytes += event.payload.bytes.count
             isCut = events.count == window.limit || bytes >= maximumBytes
             return !isCut
+        }
+        if sources.count <= EventMerge.maximumSources {
+            try (ascending ? self.oldestFirst : self.newestFirst).eachEvent(of: sources, take: take)
+        } else {
+            let sweep = ascending ? self.manyOldestFirst : self.manyNewestFirst
+            try sweep.eachEvent(of: sources, limit: window.limit, take: take)
         }
         // Where the events were cut short, nothing beyond their end is accounted for.
         var window = window
