@@ -32,9 +32,10 @@ package protocol EventLog: Sendable {
     /// starts with a gap. Where the selection is one channel, this gap stands at its end, as if it were an event. Where it
     /// may be several, those of all channels come first, at the cursor (their id is `after`): events of the others may lie
     /// within their ranges, and whoever gets no further than one of them must be told again. Only the last stands behind
-    /// the cursor, as far as nothing lies before it. A gap that concerns all the channels has
-    /// none. Floors and rows are read from one snapshot. A gap that says only where the recording of the
-    /// channel began (`unrecorded` after 0) is left out for the cursor 0, which claims nothing about the time before.
+    /// the cursor, as far as nothing lies before it. A gap that concerns all the channels has none, and so has what was
+    /// evicted of channels that the log has forgotten, or of more than a selection can name. Floors and rows are read from
+    /// one snapshot. A gap that says only where the recording of the channel began (`unrecorded` after 0) is left out of a
+    /// page after the cursor 0, which claims nothing about the time before; it may stand on a page that follows.
     /// - Parameter limit: entries at the most, what was evicted of several channels aside; the page may be shorter,
     ///   since its bytes are bounded too.
     func read(_ selection: ChannelSelection, after: EventID, through: EventID, limit: Int) async throws -> LogPage
@@ -159,10 +160,8 @@ package struct AppendedBatch: Sendable {
         self.after = after
         self.last = last
         self.entries = entries
-        let standing = standing ?? LogStanding(writtenThrough: last)
-        // An eviction that failed with its transaction may still be counted by the log; what is not written is there.
-        self.evictedThrough = min(evictedThrough, standing.writtenThrough)
-        self.standing = standing
+        self.evictedThrough = evictedThrough
+        self.standing = standing ?? LogStanding(writtenThrough: last)
     }
 }
 

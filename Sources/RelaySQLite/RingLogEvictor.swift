@@ -3,8 +3,12 @@ import RelayCore
 /// Keeps the log within its retention: evicts the oldest events, and moves the floors of their channels, in the
 /// transaction that is under way.
 final class RingLogEvictor {
-    /// Events up to this id may have been evicted, of whatever channel.
-    private(set) var evictedThrough = EventID.zero
+    /// What is known of the tables without asking them.
+    private struct Counts {
+        var events = 0
+        var evictedThrough = EventID.zero
+        var bytesSinceCheck = 0
+    }
 
     private let connection: SQLiteConnection
     private let retention: Retention
@@ -14,12 +18,15 @@ final class RingLogEvictor {
     private let usedPages: SQLiteStatement
     private let arrivals: SQLiteStatement
 
-    private(set) var count = 0
-    private var bytesSinceCheck = 0
+    private var counts = Counts()
+    /// Before the transaction that is under way.
+    private var countsBefore = Counts()
     /// Events up to this id came while the clock was ahead, as far as was looked.
     private var aheadThrough = EventID.zero
     /// Only kept where a limit for each channel is set.
     private var countByChannel: [Int64: Int] = [:]
+    /// Of the channels that the transaction under way has changed; a copy of all would cost each transaction too much.
+    private var countByChannelBefore: [Int64: Int] = [:]
     private var touchedChannels: Set<Int64> = []
 
     static let pageSize: Int64 = 4096
@@ -52,21 +59,25 @@ final class RingLogEvictor {
         self.arrivals = try connection.prepare(
             "SELECT id, id - ahead FROM event WHERE id > ?1 ORDER BY id LIMIT ?2"
         )
-        try self.reload()
+        try self.readCounts()
     }
 
-    /// Reads the counts from the tables.
-    func reload() throws {
-        self.count = Int(try self.connection.integer("SELECT count(*) FROM event") ?? 0)
+    /// Events in the log.
+    var count: Int { self.counts.events }
+
+    /// Events up to this id may have been evicted, of whatever channel.
+    var evictedThrough: EventID { self.counts.evictedThrough }
+
+    /// From the tables, which takes long in a large log.
+    private func readCounts() throws {
+        self.counts.events = Int(try self.connection.integer("SELECT count(*) FROM event") ?? 0)
         let evictedThrough = try self.connection.integer(
             """
             SELECT max(forgotten_through, coalesce((SELECT max(evicted_through) FROM channel), 0)) FROM meta
             """
         )
-        self.evictedThrough = EventID(evictedThrough ?? 0)
-        self.bytesSinceCheck = Self.bytesBetweenChecks
-        self.countByChannel = [:]
-        self.touchedChannels = []
+        self.counts.evictedThrough = EventID(evictedThrough ?? 0)
+        self.counts.bytesSinceCheck = Self.bytesBetweenChecks
         guard self.retention.maximumEventsPerChannel != nil else { return }
         try self.connection.prepare("SELECT channel_id, count(*) FROM event GROUP BY channel_id").eachRow { row in
             self.countByChannel[row.integer(0)] = Int(row.integer(1))
@@ -75,13 +86,35 @@ final class RingLogEvictor {
         }
     }
 
-    func appended(_ event: Event, channel: Int64) {
-        self.count += 1
-        self.bytesSinceCheck += event.payload.bytes.count + 64
-        if self.retention.maximumEventsPerChannel != nil {
-            self.countByChannel[channel, default: 0] += 1
+    /// If the transaction fails, `transactionFailed` is to follow.
+    func transactionBegins() {
+        self.countsBefore = self.counts
+        self.countByChannelBefore.removeAll(keepingCapacity: true)
+    }
+
+    /// The tables are as before the transaction, and so is what is known of them.
+    func transactionFailed() {
+        self.counts = self.countsBefore
+        for (channel, count) in self.countByChannelBefore {
+            self.countByChannel[channel] = count == 0 ? nil : count
             self.touchedChannels.insert(channel)
         }
+    }
+
+    func appended(_ event: Event, channel: Int64) {
+        self.counts.events += 1
+        self.counts.bytesSinceCheck += event.payload.bytes.count + 64
+        if self.retention.maximumEventsPerChannel != nil {
+            self.count(1, of: channel)
+            self.touchedChannels.insert(channel)
+        }
+    }
+
+    private func count(_ more: Int, of channel: Int64) {
+        let count = self.countByChannel[channel] ?? 0
+        if self.countByChannelBefore[channel] == nil { self.countByChannelBefore[channel] = count }
+        // A channel without events may be forgotten.
+        self.countByChannel[channel] = count + more == 0 ? nil : count + more
     }
 
     /// What exceeds the limits by number and by bytes. To be called after the inserts of each transaction.
@@ -105,14 +138,14 @@ final class RingLogEvictor {
     }
 
     private func evictSurplusBytes() throws {
-        guard self.bytesSinceCheck >= Self.bytesBetweenChecks else { return }
-        self.bytesSinceCheck = 0
+        guard self.counts.bytesSinceCheck >= Self.bytesBetweenChecks else { return }
+        self.counts.bytesSinceCheck = 0
         guard try self.usedBytes() > self.retention.maximumBytes else { return }
         let target = Retention.target(of: self.retention.maximumBytes)
         var evicted = 0
         while self.count > 0, try self.usedBytes() > target {
             if evicted >= Self.evictedAtOnce {
-                self.bytesSinceCheck = Self.bytesBetweenChecks
+                self.counts.bytesSinceCheck = Self.bytesBetweenChecks
                 return
             }
             let some = min(max(1, self.count / 64), Self.evictedAtOnce)
@@ -185,9 +218,9 @@ final class RingLogEvictor {
             $0.bind(2, through)
             $0.bind(3, Int64(number))
         }
-        self.count -= number
-        if let count = self.countByChannel[channel] { self.countByChannel[channel] = count - number }
-        self.evictedThrough = max(self.evictedThrough, through)
+        self.counts.events -= number
+        if self.retention.maximumEventsPerChannel != nil { self.count(-number, of: channel) }
+        self.counts.evictedThrough = max(self.counts.evictedThrough, through)
     }
 
     /// Gives free pages back when the limit was lowered since: in normal running the next appends use them.

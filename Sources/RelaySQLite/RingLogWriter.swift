@@ -17,8 +17,8 @@ final class RingLogWriter {
     private var writtenThrough: EventID
     /// Of channels that have a row.
     private var rowIDs: [ChannelName: Int64]
-    /// What is kept in memory of the tables may differ from them, since a transaction failed half-way.
-    private var isStale = false
+    /// Those that the transaction under way has given one.
+    private var newChannels: [ChannelName] = []
     /// Somebody reads the file in one long transaction, and the write-ahead log can't be emptied.
     private var walIsTooLarge = false
     private var putBackFailure: PutBackFailure?
@@ -62,20 +62,18 @@ final class RingLogWriter {
         self.connection.setBusyTimeout(Self.busyTimeout)
     }
 
-    /// A write transaction. When it fails the tables are as before, and what is kept in memory is read anew next time.
+    /// A write transaction. When it fails, the tables are as before, and so is what is kept of them in memory: to read
+    /// that anew with each attempt, while a disk is full, would hold up what is delivered meanwhile.
     private func transaction<Result>(_ body: () throws -> Result) throws -> Result {
-        if self.isStale {
-            self.rowIDs = try self.statements.channels().rowIDs
-            try self.evictor.reload()
-            self.isStale = false
+        self.newChannels = []
+        self.evictor.transactionBegins()
+        do {
+            return try self.connection.transaction("BEGIN IMMEDIATE", body)
+        } catch {
+            for channel in self.newChannels { self.rowIDs[channel] = nil }
+            self.evictor.transactionFailed()
+            throw error
         }
-        let result = try self.connection.transaction("BEGIN IMMEDIATE") {
-            // From here on; a transaction that could not begin has changed nothing.
-            self.isStale = true
-            return try body()
-        }
-        self.isStale = false
-        return result
     }
 
     // MARK: - Appending
@@ -135,6 +133,7 @@ final class RingLogWriter {
         if let row = self.rowIDs[channel] { return row }
         let row = try self.statements.insertChannel(channel)
         self.rowIDs[channel] = row
+        self.newChannels.append(channel)
         return row
     }
 
@@ -269,7 +268,6 @@ final class RingLogWriter {
                 try RingLogEvictor(connection, retention: self.retention)
             )
         }
-        self.isStale = true
     }
 
     /// What can't be read now is left as it was.
