@@ -11,7 +11,7 @@ final class EventSweep {
     private let nearest: SQLiteStatement
     private let byID: SQLiteStatement
 
-    /// Rows looked at before the channels are asked: some milliseconds.
+    /// Rows looked at before the channels are asked: a millisecond.
     private static let rowsAtOnce = 4096
 
     /// - Parameter ascending: from the oldest on.
