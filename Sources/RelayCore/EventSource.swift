@@ -1,7 +1,9 @@
 /// Where notifications come from.
 ///
 /// A source reports what happens to it, in order, into one bounded queue. It reconnects by itself for as long as it
-/// runs, and never reports a notification of a channel before it reported `listening` or `connected` for it.
+/// runs, and reports no notification before `connected`. The first of a channel that is asked for later may stand just
+/// before its `listening`, as PostgreSQL may send it before it says that the command is done: the gap that is stored with
+/// `listening` then claims more than is missing.
 package protocol EventSource: Sendable {
     /// What happened, in order. The source finishes it when `run()` ends.
     var reports: ReportQueue { get }
