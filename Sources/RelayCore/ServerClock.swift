@@ -4,10 +4,10 @@ package struct ServerClock: Sendable {
     /// A wall clock beyond it (the year 2112) is taken for broken: see `EventID.latestPlausible`.
     package static let latestPlausible = Timestamp(microseconds: EventID.latestPlausible.rawValue)
 
-    private let now_: @Sendable () -> Timestamp
+    private let read: @Sendable () -> Timestamp
 
     package init(now: @escaping @Sendable () -> Timestamp) {
-        self.now_ = now
+        self.read = now
     }
 
     /// - Parameters:
@@ -16,23 +16,13 @@ package struct ServerClock: Sendable {
     ///   - monotonic: a clock that never steps.
     package init(startingAt wallClock: Timestamp, monotonic: some Clock<Duration>) {
         let start = Self.isPlausible(wallClock) ? wallClock : Timestamp(microseconds: 0)
-        let origin = AnyInstant(monotonic)
-        self.now_ = { start.advanced(by: origin.elapsed()) }
+        let origin = monotonic.now
+        self.read = { start.advanced(by: origin.duration(to: monotonic.now)) }
     }
 
     package static func isPlausible(_ wallClock: Timestamp) -> Bool {
         wallClock.microseconds >= 0 && wallClock < Self.latestPlausible
     }
 
-    package func now() -> Timestamp { self.now_() }
-}
-
-/// How much time a clock has seen pass since this value was made.
-private struct AnyInstant: Sendable {
-    let elapsed: @Sendable () -> Duration
-
-    init<C: Clock<Duration>>(_ clock: C) {
-        let origin = clock.now
-        self.elapsed = { origin.duration(to: clock.now) }
-    }
+    package func now() -> Timestamp { self.read() }
 }
