@@ -50,6 +50,13 @@ extension ChannelName {
     }
 }
 
+extension ChannelName: Comparable {
+    /// By bytes, as SQLite does. Strings that are not equal here may be neither less nor greater to Swift.
+    package static func < (left: ChannelName, right: ChannelName) -> Bool {
+        left.withBytes { left in right.withBytes { left.lexicographicallyPrecedes($0) } }
+    }
+}
+
 extension ChannelName: CustomStringConvertible {
     package var description: String { self.text }
 }

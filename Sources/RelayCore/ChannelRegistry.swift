@@ -106,7 +106,7 @@ package struct ChannelRegistry: Sendable {
             !channel.isNamed && channel.subscribers == 0 && channel.used.advanced(by: self.idleAfter) < now
         }
         for name in idle.keys { self.channels[name] = nil }
-        return idle.keys.sorted { $0.text < $1.text }
+        return idle.keys.sorted()
     }
 
     /// Whether it was asked for and the source has neither said that it listens to it nor that it can't.
@@ -117,7 +117,7 @@ package struct ChannelRegistry: Sendable {
     package func isRecorded(_ name: ChannelName) -> Bool { self.channels[name] != nil }
 
     /// The channels that are recorded or will be as soon as PostgreSQL is there, by name.
-    package var names: [ChannelName] { self.unsortedNames.sorted { $0.text < $1.text } }
+    package var names: [ChannelName] { self.unsortedNames.sorted() }
     package var unsortedNames: [ChannelName] { Array(self.channels.keys) }
     package var subscribers: [ChannelName: Int] { self.channels.mapValues(\.subscribers) }
     package var count: Int { self.channels.count }

@@ -15,7 +15,7 @@ package struct ChannelSelection: Hashable, Sendable {
     private var within: [[ChannelGlob]]
 
     package init(_ names: some Sequence<ChannelName>, patterns: [ChannelGlob] = [], within: [[ChannelGlob]] = []) {
-        self.names = Set(names).sorted { $0.text.utf8.lexicographicallyPrecedes($1.text.utf8) }
+        self.names = Set(names).sorted()
         self.patterns = Set(patterns).sorted { $0.pattern.utf8.lexicographicallyPrecedes($1.pattern.utf8) }
         self.within = patterns.isEmpty ? [] : within
     }

@@ -61,18 +61,6 @@ package protocol EventLog: Sendable {
     func close() async throws
 }
 
-extension EventLog {
-    /// The same of one channel.
-    package func read(
-        _ channel: ChannelName,
-        after: EventID,
-        through: EventID,
-        limit: Int
-    ) async throws -> LogPage {
-        try await self.read(ChannelSelection(channel), after: after, through: through, limit: limit)
-    }
-}
-
 package enum LogRepair: String, Sendable {
     /// The file was deleted or moved away while it was open; all of it is in its place again.
     case putBack

@@ -453,7 +453,7 @@ package actor Relay {
     /// Those that are recorded or will be as soon as PostgreSQL is there, by name.
     package nonisolated var recordedChannels: [ChannelName] {
         // Sorted outside the lock, for which event loops wait.
-        self.registry.withLock { $0.unsortedNames }.sorted { $0.text < $1.text }
+        self.registry.withLock { $0.unsortedNames }.sorted()
     }
 
     /// How many there are of each of them now.

@@ -104,10 +104,15 @@ package struct BatchLimit: Sendable {
     package static let standard = BatchLimit(events: 2048, bytes: 512 << 10)
 }
 
+extension [Notification] {
+    /// What they count for where they wait.
+    package var bytes: Int { self.reduce(0) { $0 + $1.payload.bytes.count + ReportQueue.notificationOverhead } }
+}
+
 extension SourceReport {
     fileprivate var bytes: Int {
         guard case .notifications(let notifications) = self else { return ReportQueue.notificationOverhead }
-        return notifications.reduce(0) { $0 + $1.payload.bytes.count + ReportQueue.notificationOverhead }
+        return notifications.bytes
     }
 
     fileprivate var eventCount: Int {

@@ -103,7 +103,7 @@ package struct ListenerStateMachine {
     package mutating func connectionMade(backend: Int32, at now: Instant) -> Action {
         guard case .connecting = self.state else { return .none }
         self.refused = []
-        let command = Command.listen([self.heartbeatChannel] + Self.sorted(self.wanted))
+        let command = Command.listen([self.heartbeatChannel] + self.wanted.sorted())
         self.state = .connected(
             Connected(
                 command: command,
@@ -199,7 +199,7 @@ package struct ListenerStateMachine {
         var answered = asked.intersection(connected.listening)
         // It is being given up at this moment; its report comes when it is listened to again.
         if case .unlisten(let channels)? = connected.command { answered.subtract(channels) }
-        reports.append(contentsOf: Self.sorted(answered).lazy.map { .listening($0) })
+        reports.append(contentsOf: answered.sorted().lazy.map { .listening($0) })
         return (reports, self.nextCommand(at: now))
     }
 
@@ -302,7 +302,7 @@ package struct ListenerStateMachine {
         self.state = .connected(connected)
         self.failures = 0
         let reports: [SourceReport] = [
-            .connected(channels: Self.sorted(connected.listening), server: server), .heartbeat(roundTrip: roundTrip),
+            .connected(channels: connected.listening.sorted(), server: server), .heartbeat(roundTrip: roundTrip),
         ]
         return (reports, self.nextCommand(at: now))
     }
@@ -314,9 +314,9 @@ package struct ListenerStateMachine {
         if !connected.singles.isEmpty {
             connected.command = .listen([connected.singles.removeFirst()])
         } else if !connected.isStarting, !missing.isEmpty {
-            connected.command = .listen(Self.sorted(missing))
+            connected.command = .listen(missing.sorted())
         } else if !connected.isStarting, !surplus.isEmpty {
-            connected.command = .unlisten(Self.sorted(surplus))
+            connected.command = .unlisten(surplus.sorted())
         } else if let due = connected.heartbeat.due, due <= now {
             self.heartbeats += 1
             connected.heartbeat.sent(self.heartbeats, at: now)
@@ -339,8 +339,4 @@ package struct ListenerStateMachine {
         likely because a connection pooler in transaction mode stands in between. Connect to PostgreSQL itself, or \
         through a pool in session mode
         """
-
-    private static func sorted(_ channels: Set<ChannelName>) -> [ChannelName] {
-        channels.sorted { $0.text < $1.text }
-    }
 }

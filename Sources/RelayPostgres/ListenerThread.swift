@@ -248,7 +248,7 @@ struct ListenerThread: ~Copyable {
     private mutating func report(_ notifications: [Notification]) throws(PostgresError) {
         guard self.machine.isStarting else { return self.offer(.notifications(notifications)) }
         self.held.append(notifications)
-        self.heldBytes += notifications.reduce(0) { $0 + $1.payload.bytes.count + ReportQueue.notificationOverhead }
+        self.heldBytes += notifications.bytes
         if self.heldBytes > Self.heldLimit {
             throw PostgresError(work: "start", cause: .refused, message: "too much came before the first heartbeat")
         }

@@ -138,6 +138,6 @@ struct Recordings {
     }
 
     var current: [ChannelName] {
-        self.channels.filter(\.value.isRecording).keys.sorted { $0.text < $1.text }
+        self.channels.filter(\.value.isRecording).keys.sorted()
     }
 }

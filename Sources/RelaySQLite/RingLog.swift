@@ -116,7 +116,7 @@ package final class RingLog: EventLog {
     }
 
     package func recordedChannels() async throws -> [ChannelName] {
-        try await self.reader.perform { try $0.current().recordedChannels() }
+        try await self.writer.perform { $0.recordedChannels }
     }
 
     package func census() async throws -> ChannelCensus {

@@ -374,15 +374,4 @@ final class RingLogReader {
             reason: Gap.Reason(rawValue: row.text(2)) ?? .unlogged
         )
     }
-
-    // MARK: - Channels
-
-    func recordedChannels() throws -> [ChannelName] {
-        var channels: [ChannelName] = []
-        try self.connection.prepare("SELECT name FROM channel WHERE recording = 1 ORDER BY name").eachRow { row in
-            if let name = try? ChannelName(row.text(0)) { channels.append(name) }
-            return true
-        }
-        return channels
-    }
 }

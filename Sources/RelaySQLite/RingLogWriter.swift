@@ -76,6 +76,9 @@ final class RingLogWriter {
         }
     }
 
+    /// What is set aside counts.
+    var recordedChannels: [ChannelName] { self.recordings.current }
+
     // MARK: - Appending
 
     func append(_ writes: [LogWrite], expecting last: EventID) throws -> AppendOutcome {

@@ -215,10 +215,6 @@ final class SQLiteStatement {
         String(decoding: self.bytes(column), as: UTF8.self)
     }
 
-    func byteCount(_ column: Int32) -> Int32 {
-        sqlite3_column_bytes(self.statement, column)
-    }
-
     /// The bytes of a TEXT or BLOB.
     func bytes(_ column: Int32) -> [UInt8] {
         guard let pointer = sqlite3_column_blob(self.statement, column) else { return [] }

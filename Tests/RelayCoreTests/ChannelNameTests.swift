@@ -41,4 +41,12 @@ struct ChannelNameTests {
         #expect(InvalidChannelName.tooLong(bytes: 70).description.contains("70 bytes"))
         #expect(InvalidChannelName.tooLong(bytes: 70).description.contains("63"))
     }
+
+    @Test func `names are in the order of their bytes, and none is equal to another`() {
+        let names: [ChannelName] = ["A", "a", "a.b", "ab", "e", "e\u{301}", "z", "é", "🐘"]
+        for (place, name) in names.enumerated() {
+            for (otherPlace, other) in names.enumerated() { #expect((name < other) == (place < otherPlace)) }
+        }
+        #expect(names.shuffled().sorted() == names)
+    }
 }

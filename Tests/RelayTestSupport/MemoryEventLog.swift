@@ -148,7 +148,7 @@ package final class MemoryEventLog: EventLog {
 
     package func recordedChannels() async throws -> [ChannelName] {
         self.state.withLock { state in
-            state.channels.filter(\.value.isRecording).keys.sorted { $0.text < $1.text }
+            state.channels.filter(\.value.isRecording).keys.sorted()
         }
     }
 
