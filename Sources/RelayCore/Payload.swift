@@ -25,14 +25,3 @@ package struct Payload: Hashable, Sendable {
         self.isValidUTF8 ? self.bytes : Array(String(decoding: self.bytes, as: UTF8.self).utf8)
     }
 }
-
-/// What PostgreSQL delivered: a payload on a channel, not yet an event of the log.
-package struct Notification: Hashable, Sendable {
-    package let channel: ChannelName
-    package let payload: Payload
-
-    package init(channel: ChannelName, payload: Payload) {
-        self.channel = channel
-        self.payload = payload
-    }
-}
