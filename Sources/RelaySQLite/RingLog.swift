@@ -13,7 +13,7 @@ package final class RingLog: EventLog {
     private let file: LogFile
     private let writer: ThreadOwned<RingLogWriter>
     private let reader: ThreadOwned<FileBound<RingLogReader>>
-    private let background: ThreadOwned<FileBound<RingLogBackground>>
+    private let background: ThreadOwned<FileBound<RingLogCheckpointer>>
     private let checkpoints: Task<Void, Never>
     /// As of the last tick, so that nobody who asks waits for a disk that is slow.
     private let lastFigures: Mutex<LogFigures>
@@ -33,7 +33,7 @@ package final class RingLog: EventLog {
                 figures: writer.figures(after: LogFigures()),
                 writer: ThreadOwned(writer),
                 reader: ThreadOwned(try FileBound(file) { try RingLogReader(path: $0) }),
-                background: ThreadOwned(try FileBound(file) { try RingLogBackground(path: $0, clock: clock) })
+                background: ThreadOwned(try FileBound(file) { try RingLogCheckpointer(path: $0, clock: clock) })
             )
         } catch let error as SQLiteError {
             throw RingLogOpenError(error, path: file.path)
@@ -48,7 +48,7 @@ package final class RingLog: EventLog {
         figures: LogFigures,
         writer: ThreadOwned<RingLogWriter>,
         reader: ThreadOwned<FileBound<RingLogReader>>,
-        background: ThreadOwned<FileBound<RingLogBackground>>
+        background: ThreadOwned<FileBound<RingLogCheckpointer>>
     ) {
         self.file = file
         self.identity = identity

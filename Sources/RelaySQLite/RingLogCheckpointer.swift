@@ -2,7 +2,7 @@ import RelayCore
 
 /// The connection for what takes long and what nobody waits for: it moves the write-ahead log into the file, and counts
 /// what the channels hold. Used from one thread.
-final class RingLogBackground {
+final class RingLogCheckpointer {
     private let connection: SQLiteConnection
     private let clock: ServerClock
     private let channels: SQLiteStatement
