@@ -31,7 +31,7 @@ package enum Observation: Sendable {
     case subscriberJoined(ChannelSelection, kind: FrameKind)
     /// `closed` stands for not being there, before and after.
     case subscriberMoved(FrameKind, from: SubscriberStateMachine.Phase, to: SubscriberStateMachine.Phase)
-    case subscriberLeft(SubscriberEnd)
+    case subscriberLeft(FinishedSubscriber)
     case subscriberLagging(ChannelSelection)
     /// A request waits for something new in its channel.
     case waitBegan

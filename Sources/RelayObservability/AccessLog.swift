@@ -11,7 +11,7 @@ package actor AccessLog: Observer {
     package static let capacity = 4_096
 
     private enum Line: Sendable {
-        case subscriber(SubscriberEnd)
+        case subscriber(FinishedSubscriber)
         case request(AnsweredRequest)
     }
 
@@ -63,7 +63,7 @@ package actor AccessLog: Observer {
         self.lines.continuation.finish()
     }
 
-    private func write(_ end: SubscriberEnd) {
+    private func write(_ end: FinishedSubscriber) {
         var metadata: Logger.Metadata = [
             "address": "\(logText(end.address))", "channel": "\(logText(end.selection.description))",
             "kind": "\(end.kind.rawValue)", "seconds": "\(end.duration.asSeconds)", "events": "\(end.events)",

@@ -21,7 +21,7 @@ package final class MetricsObserver: Observer {
     private let clients: PerFrameKind<Labelled<SubscriberStateMachine.Phase, Meter>>
     private let waits: Meter
     private let closes: Labelled<WebSocketEnd, Counter>
-    private let streamEnds: Labelled<SubscriberEnd.Side, Counter>
+    private let streamEnds: Labelled<FinishedSubscriber.Side, Counter>
     private let webSocketBytes: Counter
     private let streamBytes: Counter
     private let httpBytes: Counter

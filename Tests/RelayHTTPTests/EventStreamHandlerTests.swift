@@ -61,7 +61,7 @@ final class EventStreamHandlerTests {
         self.channel.pipeline.fireChannelWritabilityChanged()
     }
 
-    private var ends: [SubscriberEnd] {
+    private var ends: [FinishedSubscriber] {
         self.observer.observations.compactMap { if case .subscriberLeft(let end) = $0 { end } else { nil } }
     }
 

@@ -29,7 +29,7 @@ struct WebSocketHandlerTests {
             return "\(from) \(to)"
         }
         #expect(phases == ["closed replaying", "replaying live", "live closed"])
-        let ends = subscriber.observer.observations.compactMap { observation -> SubscriberEnd? in
+        let ends = subscriber.observer.observations.compactMap { observation -> FinishedSubscriber? in
             if case .subscriberLeft(let end) = observation { end } else { nil }
         }
         #expect(ends.map(\.side) == [.client] && ends.map(\.code) == [4000])

@@ -77,7 +77,7 @@ struct AccessLogTests {
 
     private func end(channel: ChannelName = "people", subject: String? = nil) -> Observation {
         .subscriberLeft(
-            SubscriberEnd(
+            FinishedSubscriber(
                 address: "192.0.2.7",
                 subject: subject,
                 selection: ChannelSelection(channel),

@@ -23,7 +23,7 @@ struct MetricsObserverTests {
 
     private func end(code: UInt16?) -> Observation {
         .subscriberLeft(
-            SubscriberEnd(
+            FinishedSubscriber(
                 address: "",
                 subject: nil,
                 selection: ChannelSelection("a"),

@@ -54,7 +54,7 @@ package final class Subscriber: TakesTurns {
     /// The phase that the observer knows of.
     private var phase = SubscriberStateMachine.Phase.closed
     private var start = ContinuousClock.now
-    private var end: (side: SubscriberEnd.Side, code: UInt16?, reason: String) = (.nobody, nil, "connection lost")
+    private var end: (side: FinishedSubscriber.Side, code: UInt16?, reason: String) = (.nobody, nil, "connection lost")
 
     /// - Parameters:
     ///   - expiry: of the token that let it in.
@@ -116,7 +116,7 @@ package final class Subscriber: TakesTurns {
         self.hub.remove(self)
         self.observer.observe(
             .subscriberLeft(
-                SubscriberEnd(
+                FinishedSubscriber(
                     address: self.address,
                     subject: self.subject,
                     selection: self.selection,
@@ -134,7 +134,7 @@ package final class Subscriber: TakesTurns {
     }
 
     /// Nothing more is sent; what ends the connection is told to the observer when it has ended.
-    func leave(_ side: SubscriberEnd.Side, code: UInt16? = nil, reason: String) {
+    func leave(_ side: FinishedSubscriber.Side, code: UInt16? = nil, reason: String) {
         self.end = (side, code, reason)
         self.leave()
     }

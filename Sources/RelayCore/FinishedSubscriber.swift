@@ -1,5 +1,5 @@
 /// One subscriber, looked back on when its connection is over.
-package struct SubscriberEnd: Sendable, Equatable {
+package struct FinishedSubscriber: Sendable, Equatable {
     /// Who ended it.
     package enum Side: String, Sendable, CaseIterable {
         case relay
