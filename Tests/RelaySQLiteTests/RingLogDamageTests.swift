@@ -44,7 +44,7 @@ struct RingLogDamageTests {
         #expect(try await test.log.read("a", after: ids[50], through: ids[80], limit: 256).entries.count == 30)
         try await test.append("a", ["after it"])
         #expect(try await test.texts("a", after: before) == ["after it"])
-        await #expect(throws: SQLiteError.self) { try await test.history("a", limit: 200) }
+        await #expect(throws: SQLiteError.self) { try await test.history("a", before: ids[120]) }
     }
 
     @Test func `a log whose beginning is overwritten is refused at the start and left as it is`() async throws {
