@@ -225,21 +225,20 @@ struct SeveralChannelsTests {
         let world = try await World(environment: ["ES_CHANNELS": "a,b"])
         let client = try await world.connect("/listen/a?last-seen-id=latest")
         _ = try await client.envelope()
-        let requests = ["subscribe", "unsubscribe"].map {
-            WebSocketTestClient.frame(0x1, Array(#"{"\#($0)":["b"]}"#.utf8))
+        func send(_ texts: [String]) {
+            var frames = ByteBuffer()
+            for text in texts { frames.writeImmutableBuffer(WebSocketTestClient.frame(0x1, Array(text.utf8))) }
+            client.pile(frames)
         }
-        var answers = 0
-        sending: for round in 0..<1_001 {
-            client.pile(requests[round % 2])
-            switch try await client.next() {
-            case .text: answers += 1
-            case .close(let code, _):
-                #expect(code == 1008)
-                break sending
-            default: Issue.record("neither an answer nor the end")
-            }
+        // Most are not even requests.
+        send(Array(repeating: "x", count: 999) + [#"{"subscribe":["b"]}"#])
+        #expect(try await client.envelope().type == "subscribed")
+        send(["x"])
+        guard case .close(let code, _) = try await client.next() else {
+            Issue.record("it goes on")
+            return
         }
-        #expect(answers == 1_000)
+        #expect(code == 1008)
     }
 
     @Test
