@@ -19,7 +19,7 @@ export const GAPS = {
   unlogged: 'The log could not be written',
   damaged: 'The log can’t be read here',
   ahead: 'The position was newer than this log',
-  replaced: 'This is another log than before',
+  replaced: 'This is a different log than before',
   unrecorded: 'The channel was not being recorded',
 };
 

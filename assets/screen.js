@@ -140,7 +140,7 @@ export class Screen {
     // Of an empty log no time is known.
     if (page && !this.#timeline.isEmpty && !this.#closed.signal.aborted) {
       const time = this.#timeline.timeOf(at);
-      const around = at < page.oldest ? 'The log does not reach back so far. This is its beginning.' : `Around ${time}`;
+      const around = at < page.oldest ? 'The log does not reach back that far. This is its beginning.' : `Around ${time}`;
       $('place').textContent = this.#list.has(at) ? `At ${time}` : around;
     }
     return page;
@@ -249,7 +249,7 @@ export class Screen {
     $('status').dataset.state = state;
     $('state').textContent = state;
     $('state-detail').textContent = detail;
-    $('cut').textContent = isWaiting ? 'Come back now' : 'Cut and resume';
+    $('cut').textContent = isWaiting ? 'Reconnect now' : 'Cut and resume';
     $('cut').disabled = !isWaiting && state !== 'live';
     this.#paint();
   }
@@ -386,7 +386,7 @@ export class Screen {
     $('pause').setAttribute('aria-pressed', isPaused);
     $('matches').textContent = isFiltered ? `${formatted(size - hidden)} of ${count(size, 'row')} here match` : '';
     $('quiet').hidden = size > 0 || (state !== 'live' && !isLoading);
-    $('quiet').textContent = isLoading ? 'Reading the log …' : 'Quiet so far. Run the SQL line above, and the event shows up here.';
+    $('quiet').textContent = isLoading ? 'Reading the log …' : 'Nothing yet. Run the SQL line above, and the event will appear here.';
     $('older').hidden = !hasOlder;
     $('load-newer').hidden = !isDetached || size === 0;
     $('end-note').textContent = this.#problem || (hasOlder || size === 0 ? '' : this.#beginning());
@@ -396,7 +396,7 @@ export class Screen {
   #beginning() {
     const since = this.#recordedSince && new Date(this.#recordedSince).toLocaleString();
     const these = this.channels.length > 1 ? 'these channels' : 'this channel';
-    return `The log has nothing older of ${these}${since ? `, recorded since ${since}` : ''}.`;
+    return `The log has nothing older from ${these}${since ? `, recorded since ${since}` : ''}.`;
   }
 
   #paintScrolled() {

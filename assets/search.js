@@ -109,10 +109,10 @@ export class LogSearch {
 
   #paint(problem = '') {
     const found = this.#found === MAX_FOUND ? `The first ${formatted(MAX_FOUND)}` : formatted(this.#found);
-    const where = this.isRunning ? 'looking' : this.#isDone ? 'all of the log' : 'stopped';
+    const where = this.isRunning ? 'searching' : this.#isDone ? 'the whole log' : 'stopped';
     $('search-state').textContent = problem || `${found} found in ${count(this.#looked, 'event')} · ${where}`;
     $('search-progress').hidden = !this.isRunning;
     $('search-stop').hidden = !this.isRunning && this.#isDone;
-    $('search-stop').textContent = this.isRunning ? 'Stop' : 'Go on';
+    $('search-stop').textContent = this.isRunning ? 'Stop' : 'Continue';
   }
 }

@@ -148,7 +148,7 @@ export class Timeline {
 
   summary() {
     if (this.isEmpty) return 'nothing retained yet';
-    const gaps = this.isEstimate ? `${count(this.#gaps.size, 'known gap')}, paler is estimated` : count(this.#gaps.size, 'gap');
+    const gaps = this.isEstimate ? `${count(this.#gaps.size, 'known gap')}, estimates are paler` : count(this.#gaps.size, 'gap');
     return `${this.#events()} · ${gaps}`;
   }
 

@@ -78,7 +78,7 @@ class Page {
 
   #listKnown(known) {
     const { channels } = document.documentElement.dataset;
-    const allowed = channels ? `Allowed are ${channels}` : 'Each needs a token';
+    const allowed = channels ? `Allowed: ${channels}` : 'Each needs a token';
     const rule = channels === '*' ? 'Any name will do' : allowed;
     $('known-hint').textContent = `${known.length ? 'These are recorded now. ' : ''}${rule}; type a new one above, or a pattern such as orders.*`;
     $('start-sql').textContent = sampleSQL(known[0] ?? 'people');

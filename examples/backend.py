@@ -66,7 +66,7 @@ def run_query(name, fields):
     # Without the file's path before it and the context behind it.
     print(done.stderr, file=sys.stderr, end="")
     refusal = re.search(r"ERROR:\s*(.*)", done.stderr)
-    return status, json.dumps(refusal[1] if status == 400 and refusal else "the database can't be asked now")
+    return status, json.dumps(refusal[1] if status == 400 and refusal else "the database is not available now")
 
 
 def health():
@@ -108,7 +108,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         file = FILES.get(path + "index.html" if path.endswith("/") else path)
         if not self.is_own():
-            self.answer(403, "text/plain", b"only for pages of this machine")
+            self.answer(403, "text/plain", b"only for pages on this machine")
         elif path == "/":
             self.answer(302, "text/plain", b"", Location=f"/{EXAMPLE}/")
         elif path == "/api/health":
@@ -124,11 +124,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         length = self.headers.get("Content-Length", "")
         if not self.is_own():
-            self.answer(403, "text/plain", b"only for pages of this machine")
+            self.answer(403, "text/plain", b"only for pages on this machine")
         elif not re.fullmatch(r"\d{1,9}", length) or int(length) > MAX_BODY:
             # Who still sends when the connection ends would not get to read why.
             self.rfile.read(min(int(length), 10 * MAX_BODY) if length.isdecimal() else 0)
-            self.answer(413, "text/plain", f"a body of at most {MAX_BODY} bytes".encode())
+            self.answer(413, "text/plain", f"the body may have at most {MAX_BODY} bytes".encode())
         elif self.path == "/api/outage":
             if outage.acquire(blocking=False):
                 threading.Thread(target=take_postgres_away).start()
@@ -142,9 +142,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             # What is no Unicode text would reach psql as bytes that make no text either.
             "".join(fields.values()).encode()
         except (ValueError, AttributeError, RecursionError):
-            return self.answer(400, "text/plain", b"a JSON object is expected, its values text")
+            return self.answer(400, "text/plain", b"expected a JSON object whose values are strings")
         if any("\0" in value for value in fields.values()):
-            return self.answer(400, "text/plain", b"PostgreSQL takes no NUL")
+            return self.answer(400, "text/plain", b"PostgreSQL does not accept NUL")
         status, text = run_query(f"{method}_{self.path.removeprefix('/api/')}", fields)
         self.answer(status, "application/json", text.encode())
 

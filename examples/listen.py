@@ -8,7 +8,7 @@ import argparse, http.client, json, os, pathlib, random, signal, sys, time, urll
 arguments = argparse.ArgumentParser()
 arguments.add_argument("relay")
 arguments.add_argument("channels", nargs="+")
-arguments.add_argument("--position", type=pathlib.Path, help="file that keeps the place, to go on from there")
+arguments.add_argument("--position", type=pathlib.Path, help="file that keeps the position, to continue from there")
 options = arguments.parse_args()
 
 is_kept = options.position and options.position.exists()

@@ -82,7 +82,7 @@ check_requirements() {
 check_swift() {
     local answer version
     if ! command -v swiftc >/dev/null; then
-        say "Swift $least_swift or newer is missing, and Debian has no package of it."
+        say "Swift $least_swift or newer is missing, and Debian has no package for it."
         say "Get it from https://www.swift.org/install/linux/ and put its usr/bin on the PATH."
         exit 1
     fi
@@ -90,7 +90,7 @@ check_swift() {
     answer=$(swiftc --version 2>&1) || true
     version=$(sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p' <<<"$answer" | head -n 1)
     if [[ -z $version ]]; then
-        say "$(command -v swiftc) does not tell its version. 'swiftc --version' says:"
+        say "$(command -v swiftc) does not report its version. 'swiftc --version' says:"
         say "$answer"
         exit 1
     fi
@@ -148,7 +148,7 @@ install_missing() {
     say "Missing for 'make $purpose':"
     list_missing
     say "Installing with apt-get: ${packages[*]}"
-    apt_get update >&2 || say "apt-get update failed; going on with the package lists that are here."
+    apt_get update >&2 || say "apt-get update failed; continuing with the existing package lists."
     if [[ " ${packages[*]} " == *" postgresql "* ]]; then
         say "(without the system-wide cluster that Debian's postgresql package would create and start)"
         forbid_cluster
@@ -157,7 +157,7 @@ install_missing() {
 
     check_requirements
     [[ ${#missing[@]} -eq 0 ]] || give_up "Something is still missing after the installation."
-    say "All requirements for 'make $purpose' are there."
+    say "All requirements for 'make $purpose' are installed."
 }
 
 case $purpose in

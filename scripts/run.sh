@@ -97,7 +97,7 @@ in_own_group() {
 
 check_before_start() {
     [[ -x $relay_binary ]] || fail "there is no program at $relay_binary; build it with 'make release'"
-    [[ $port != 0 || -z $beside ]] || fail "$beside has to know the relay's port: set ES_HTTPPORT to another than 0"
+    [[ $port != 0 || -z $beside ]] || fail "$beside needs to know the relay's port: set ES_HTTPPORT to a port other than 0"
     [[ $port == 0 ]] || ! port_is_taken ||
         fail "port $port on $(local_host) is taken by another program; stop that one, or choose another port:" \
             "ES_HTTPPORT=7701 make run"
@@ -282,7 +282,7 @@ run_on_throwaway_database() {
         start_publisher
         [[ -n $beside ]] || print_banner
     elif [[ -z $got_signal ]] && is_running "$relay"; then
-        say "run: http://$(shown_address)health gives no 200 after $patience_seconds s; the relay's log may say why."
+        say "run: http://$(shown_address)health has not answered 200 within $patience_seconds s; the relay's log may say why."
         start_publisher
     fi
 

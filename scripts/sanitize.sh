@@ -19,7 +19,7 @@ thread)
     ;;
 address) scratch=.build-asan ;;
 *)
-    echo "not a sanitizer that this knows: $sanitizer" >&2
+    echo "unknown sanitizer: $sanitizer" >&2
     exit 64
     ;;
 esac

@@ -22,7 +22,7 @@ enum Application {
         signal(SIGHUP, SIG_IGN)
         let logger = self.makeLogger(debug: configuration.debug)
         let serviceManager = ServiceManager(failed: { reason in
-            logger.warning("the service manager can't be told how things go", metadata: ["reason": "\(reason)"])
+            logger.warning("can't report to the service manager", metadata: ["reason": "\(reason)"])
         })
 
         guard PostgresListener.understands(configuration.dbConnection) else { throw InvalidDbConnection() }
@@ -33,7 +33,7 @@ enum Application {
         let wallClock = Timestamp.now()
         let clock = ServerClock(startingAt: wallClock, monotonic: ContinuousClock())
         if !ServerClock.isPlausible(wallClock) {
-            logger.warning("the clock is wrong, ids go on one by one from the last")
+            logger.warning("the clock is wrong, so ids continue one by one from the last")
         }
         let log = try RingLog.open(path: configuration.logPath, retention: configuration.retention, clock: clock)
         configuration.announce(origin, log: log.identity, logger)
@@ -141,7 +141,7 @@ enum Application {
         for await signal in signals {
             if isDraining { exit(128 + signal.rawValue) }
             isDraining = true
-            logger.info("shutting down, a second signal ends at once", metadata: ["signal": "\(signal)"])
+            logger.info("shutting down; a second signal ends the process at once", metadata: ["signal": "\(signal)"])
             await services.triggerGracefulShutdown()
         }
     }
@@ -241,7 +241,7 @@ private struct ServerService: Service, CustomStringConvertible {
         try Task.checkCancellation()
         let hasFailed = !Task.isShuttingDownGracefully
         await self.server.drain()
-        self.logger.info("all clients are closed")
+        self.logger.info("all client connections are closed")
         if hasFailed { throw StoppedListening() }
     }
 }

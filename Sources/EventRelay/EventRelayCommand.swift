@@ -7,11 +7,11 @@ import Glibc
 struct EventRelayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pg_eventrelay",
-        abstract: "Delivers PostgreSQL notifications to WebSocket clients, and what they missed when they come back.",
+        abstract: "Delivers PostgreSQL notifications to WebSocket clients, and what they missed while away.",
         discussion: """
-            What --log-path sets can also stand in the environment as ES_LOGPATH or in the file as LogPath, and so \
-            with the others; --database-url also as DATABASE_URL. The command line wins over the environment, and \
-            the environment over the file.
+            Every setting can also be given in the environment or in the TOML file: --log-path as ES_LOGPATH or as \
+            LogPath, and so on; --database-url also as DATABASE_URL. The command line overrides the environment, and \
+            the environment overrides the file.
             """,
         version: "pg_eventrelay \(Version.current)",
         subcommands: [Serve.self, Health.self, SQLCommand.self],

@@ -4,17 +4,17 @@ import RelayHTTP
 /// Asks a relay that runs how it is: for containers, scripts and people without curl.
 struct Health: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Ask the relay that runs with the same settings how it is.",
+        abstract: "Check the health of the relay that runs with the same settings.",
         discussion: """
-            Prints what /health answers. Ends with 0 if events reach the log, else with 1. What starts a program again \
-            when it is not well should ask with --alive: a new start does not bring PostgreSQL back, and each one \
+            Prints the answer of /health. Exits with 0 if events reach the log, otherwise with 1. Use --alive for \
+            anything that restarts an unhealthy program: a restart does not bring PostgreSQL back, and each one \
             leaves a gap.
             """
     )
 
     @OptionGroup var flags: ConfigurationFlags
 
-    @Flag(help: "End with 0 whatever the relay answers, and with 1 only if it doesn't.")
+    @Flag(help: "Exit with 0 whatever the relay answers, and with 1 only if it doesn't answer.")
     var alive = false
 
     func run() async throws {
@@ -52,7 +52,7 @@ extension RelayConfiguration {
 struct NotHealthy: Error, CustomStringConvertible {
     let status: Int
 
-    var description: String { "the relay answers with \(self.status): events don't reach the log" }
+    var description: String { "the relay answered \(self.status): events don't reach the log" }
 }
 
 /// Where the system picks the port, it is not known to others.
@@ -62,7 +62,7 @@ struct UnknownPort: ExitCodeProviding, CustomStringConvertible {
     let flag: String
 
     var description: String {
-        "\(self.setting) is 0, so the port is known only from the relay's log: give it with \(self.flag)"
+        "\(self.setting) is 0, so the port is only in the relay's log: pass it with \(self.flag)"
     }
 }
 
@@ -70,5 +70,5 @@ struct UnknownPort: ExitCodeProviding, CustomStringConvertible {
 struct HealthOverTLSOnly: ExitCodeProviding, CustomStringConvertible {
     let exitCode = SystemExitCode.configuration
 
-    var description: String { "HttpPort is off, and health is asked for without TLS: set AdminPort" }
+    var description: String { "HttpPort is off, but health is checked over plain HTTP: set AdminPort" }
 }

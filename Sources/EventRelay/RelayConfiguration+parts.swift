@@ -76,7 +76,7 @@ extension RelayConfiguration {
         logger.info("channels are allowed", metadata: ["patterns": "\(self.channels.joined(separator: " "))"])
         for ignored in origin.ignoredKeys {
             logger.warning(
-                "setting without effect",
+                "setting has no effect",
                 metadata: ["key": "\(ignored.key)", "reason": "\(ignored.reason)"]
             )
         }

@@ -8,9 +8,9 @@ struct InvalidDbConnection: ExitCodeProviding, CustomStringConvertible {
 
     var description: String {
         """
-        DbConnection (or DATABASE_URL) is no connection string that libpq understands. Write a URL such as \
-        postgresql://user@host/database, or keywords such as 'host=localhost dbname=shop'; special characters of a \
-        password in a URL are percent-encoded
+        libpq does not understand the connection string in DbConnection (or DATABASE_URL). Write a URL such as \
+        postgresql://user@host/database, or keywords such as 'host=localhost dbname=shop'. In a URL, percent-encode \
+        special characters of the password
         """
     }
 }

@@ -25,9 +25,9 @@ enum TLS {
 
     /// - Parameter now: by the wall clock, which is what clients compare with.
     static func announce(_ certificate: ServerCertificate, at now: Timestamp, _ logger: Logger) {
-        logger.info("HTTPS has a certificate", metadata: ["expires": "\(certificate.expires)"])
+        logger.info("HTTPS certificate loaded", metadata: ["expires": "\(certificate.expires)"])
         if certificate.expires <= now {
-            logger.warning("the certificate of HTTPS has expired, clients will refuse it")
+            logger.warning("the HTTPS certificate has expired; clients will refuse it")
         }
     }
 }

@@ -31,7 +31,7 @@ enum Tokens {
             readFile: { try readTextFile($0) }
         )
         if source.files.isEmpty { return (verifier, nil) }
-        let reloadable = Reloadable(name: "keys of tokens", stamps: stamps) {
+        let reloadable = Reloadable(name: "token keys", stamps: stamps) {
             try await verifier.reload()
             return verifier.summary
         }
@@ -55,7 +55,7 @@ enum Tokens {
 
     static func announce(_ configuration: RelayConfiguration, _ verifier: JWTVerifier, _ logger: Logger) {
         logger.info(
-            "tokens are asked for",
+            "tokens are required",
             metadata: [
                 "keys": "\(verifier.summary)", "issuer": "\(configuration.tokenIssuer ?? "any")",
                 "audience": "\(configuration.tokenAudience ?? "any")",

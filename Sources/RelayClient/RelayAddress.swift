@@ -15,7 +15,7 @@ package struct RelayAddress: Sendable, Equatable {
     package init(_ url: String) throws(InvalidArgument) {
         // Bytes that have no place in a URL could end the request's first line.
         guard url.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-            throw InvalidArgument("the URL has characters that have to be percent-encoded")
+            throw InvalidArgument("the URL has characters that must be percent-encoded")
         }
         let parts = url.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
         switch (parts.first.map { $0.lowercased() }, parts.count) {
@@ -26,7 +26,7 @@ package struct RelayAddress: Sendable, Equatable {
         let rest = parts[1]
         guard !rest.utf8.contains(where: { "?#@\\".utf8.contains($0) }) else {
             throw InvalidArgument(
-                "the URL has to be the relay's address and no more: no user, query or fragment"
+                "the URL must be the relay's address and nothing more: no user, query or fragment"
             )
         }
         let end = rest.firstIndex(of: "/") ?? rest.endIndex
@@ -53,7 +53,7 @@ package struct RelayAddress: Sendable, Equatable {
         guard !host.isEmpty, !host.contains("["), after.isEmpty || after.first == ":", let port,
             (1...65535).contains(port)
         else {
-            throw InvalidArgument("the URL has to have a host, and a port from 1 to 65535 or none")
+            throw InvalidArgument("the URL must have a host, and a port from 1 to 65535 or none")
         }
         return (String(host), port)
     }

@@ -49,18 +49,18 @@ extension TokenRefusal: CustomStringConvertible {
     package var description: String {
         switch self {
         case .tooLong: "the token is longer than 8 KiB"
-        case .malformed: "the token is no JSON Web Token"
-        case .critical: "the header of the token has crit: no extension is understood"
-        case .type: "the token is of a type that is not for reading: typ has to be JWT or at+jwt, or absent"
-        case .unknownKey: "the key that the token names with kid is not known"
-        case .algorithm: "the token is signed with another algorithm than its key is for"
+        case .malformed: "the token is not a JSON Web Token"
+        case .critical: "the token's header has crit, but no extension is supported"
+        case .type: "the token has a type that is not accepted: typ must be JWT or at+jwt, or absent"
+        case .unknownKey: "the token's kid names an unknown key"
+        case .algorithm: "the token is signed with a different algorithm than its key is for"
         case .signature: "the signature of the token is wrong"
-        case .claims: "a claim of the token has another type or size than it has to have"
+        case .claims: "a claim of the token has the wrong type or size"
         case .expired: "the token has expired"
-        case .notYetValid: "the token does not count yet, or its issuer has another time"
+        case .notYetValid: "the token is not valid yet, or its issuer's clock is off"
         case .issuer: "the token is from another issuer"
         case .audience: "the token is for another audience"
-        case .noChannels: "the token has no claim channels, a list of up to 256 channel names or globs"
+        case .noChannels: "the token lacks the claim channels, a list of up to 256 channel names or globs"
         }
     }
 }

@@ -26,7 +26,7 @@ extension InvalidChannelName: CustomStringConvertible {
         case .empty:
             "the channel name is empty: give one after /listen/ or /history/"
         case .containsNUL:
-            "the channel name contains a NUL character, which PostgreSQL can't have in a name: leave it out"
+            "the channel name contains a NUL character, which PostgreSQL does not allow in a name: leave it out"
         case .tooLong(let bytes):
             "the channel name has \(bytes) bytes in UTF-8, PostgreSQL keeps \(ChannelName.maximumBytes): use a shorter one"
         }

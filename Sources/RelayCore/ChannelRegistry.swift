@@ -137,7 +137,7 @@ extension ChannelRefusal: CustomStringConvertible {
         case .notAllowed(let channel):
             "requested channel '\(channel)' is not allowed"
         case .tooManyChannels(let limit):
-            "\(limit) channels are recorded already, which is the limit (MaxChannels): use one of them, or come back later"
+            "\(limit) channels are recorded already, which is the limit (MaxChannels): use one of them, or try again later"
         case .impossible(let channel):
             "PostgreSQL can't listen to a channel named '\(channel)': its encoding may lack a character. Use another name"
         }

@@ -23,11 +23,11 @@ package struct LogObserver: Observer {
         case .heartbeatFailed(let reason):
             self.logger.warning("PostgreSQL refuses the heartbeat", metadata: ["reason": "\(reason)"])
         case .heartbeatRecovered:
-            self.logger.info("PostgreSQL takes the heartbeat again")
+            self.logger.info("PostgreSQL accepts the heartbeat again")
         case .channelRecorded(let channel):
             self.logger.info("channel is recorded", metadata: ["channel": "\(logText(channel.text))"])
         case .channelGivenUp(let channel):
-            self.logger.info("channel is not recorded any more", metadata: ["channel": "\(logText(channel.text))"])
+            self.logger.info("channel is no longer recorded", metadata: ["channel": "\(logText(channel.text))"])
         case .channelRefused(let channel, let reason):
             self.logger.warning(
                 "PostgreSQL can't listen to a channel",
@@ -43,7 +43,7 @@ package struct LogObserver: Observer {
         case .logFailed(let reason):
             self.logger.error("log can't be written, trying again", metadata: ["reason": "\(reason)"])
         case .logRepaired(.putBack):
-            self.logger.warning("the log's file was deleted or moved away while in use, it is put back with all it had")
+            self.logger.warning("the log's file was deleted or moved away while in use; it is put back with all events")
         case .settingAside:
             self.logger.error("events are delivered from memory until they can be written")
         case .eventsWait(let reason):

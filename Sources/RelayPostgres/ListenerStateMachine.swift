@@ -192,7 +192,7 @@ package struct ListenerStateMachine {
         self.wanted = channels
         var reports: [SourceReport] = []
         if self.wanted.remove(self.heartbeatChannel) != nil {
-            reports.append(.refused(self.heartbeatChannel, reason: "it is the relay's own, for heartbeats"))
+            reports.append(.refused(self.heartbeatChannel, reason: "it is reserved for the relay's heartbeats"))
         }
         self.refused = self.refused.intersection(channels).subtracting(asked)
         guard case .connected(let connected) = self.state, !connected.isStarting else { return (reports, .none) }
@@ -332,11 +332,11 @@ package struct ListenerStateMachine {
     }
 
     private static let silent = """
-        PostgreSQL, heartbeat: an answer is due and nothing comes; the server or the network is gone without a word
+        PostgreSQL, heartbeat: no answer came in time; the server or the network disappeared silently
         """
     private static let deaf = """
-        PostgreSQL, heartbeat: it was answered, but its notification does not come; LISTEN does not work here, most \
-        likely because a connection pooler in transaction mode stands in between. Connect to PostgreSQL itself, or \
+        PostgreSQL, heartbeat: it was answered, but its notification did not arrive; LISTEN does not work here, most \
+        likely because a connection pooler in transaction mode is in between. Connect to PostgreSQL itself, or \
         through a pool in session mode
         """
 }

@@ -250,7 +250,7 @@ struct ListenerThread: ~Copyable {
         self.held.append(notifications)
         self.heldBytes += notifications.bytes
         if self.heldBytes > Self.heldLimit {
-            throw PostgresError(work: "start", cause: .refused, message: "too much came before the first heartbeat")
+            throw PostgresError(work: "start", cause: .refused, message: "too much arrived before the first heartbeat")
         }
     }
 

@@ -4,7 +4,7 @@ import RelayCore
 ///
 /// Rows of all channels are looked at in the order of ids, and those of others passed over: where the channels have a good
 /// part of the log, that is a page of it. Where they have not, each is asked for its nearest events, in the index alone. So
-/// a page costs no more than `rowsAtOnce` rows and a look for each channel.
+/// a page costs no more than `rowsAtOnce` rows, or `bytesPassedOver` of payloads, and a look for each channel.
 final class EventSweep {
     private let ascending: Bool
     private let all: SQLiteStatement
@@ -13,18 +13,23 @@ final class EventSweep {
 
     /// Rows looked at before the channels are asked: a millisecond.
     private static let rowsAtOnce = 4096
+    /// Payload bytes of rows that are passed over, which SQLite reads too.
+    private static let bytesPassedOver = 1 << 20
 
     /// - Parameter ascending: from the oldest on.
     init(_ connection: SQLiteConnection, ascending: Bool) throws {
         self.ascending = ascending
         let order = "ORDER BY id \(ascending ? "ASC" : "DESC") LIMIT"
         self.all = try connection.prepare(
-            "SELECT \(EventMerge.columns), channel_id FROM event WHERE id > ?1 AND id < ?2 \(order) \(Self.rowsAtOnce)"
+            """
+            SELECT \(EventMerge.columns), channel_id, bytes FROM event WHERE id > ?1 AND id < ?2
+            \(order) \(Self.rowsAtOnce)
+            """
         )
         self.nearest = try connection.prepare(
             "SELECT id FROM event WHERE channel_id = ?1 AND id > ?2 AND id < ?3 \(order) ?4"
         )
-        self.byID = try connection.prepare("SELECT \(EventMerge.columns), channel_id FROM event WHERE id = ?1")
+        self.byID = try connection.prepare("SELECT \(EventMerge.columns), channel_id, bytes FROM event WHERE id = ?1")
     }
 
     /// - Parameters:
@@ -33,11 +38,14 @@ final class EventSweep {
     func eachEvent(of sources: [EventMerge.Source], limit: Int, take: (Event) -> Bool) throws {
         guard let after = sources.map(\.after).min(), let before = sources.map(\.before).max() else { return }
         let byRow = Dictionary(sources.map { ($0.rowID, $0) }) { first, _ in first }
-        var (seen, taken, isDone) = (0, 0, false)
+        var (seen, taken, passedOver, isDone) = (0, 0, 0, false)
         var place = self.ascending ? after : before
         func takeRow(_ row: SQLiteStatement) -> Bool {
             place = row.id(0)
-            guard let source = byRow[row.integer(3)], source.after < place, place < source.before else { return true }
+            guard let source = byRow[row.integer(3)], source.after < place, place < source.before else {
+                passedOver += Int(row.integer(4))
+                return passedOver < Self.bytesPassedOver
+            }
             taken += 1
             isDone = !take(EventMerge.event(row, of: source.channel))
             return !isDone
@@ -49,7 +57,7 @@ final class EventSweep {
             seen += 1
             return takeRow(row)
         }
-        if isDone || seen < Self.rowsAtOnce { return }
+        if isDone || seen < Self.rowsAtOnce && passedOver < Self.bytesPassedOver { return }
         for id in try self.nearestEvents(of: sources, beyond: place, limit: limit - taken) {
             try self.byID.eachRow {
                 $0.bind(1, id)

@@ -63,7 +63,7 @@ final class LogFile: Sendable {
     ) throws -> Opened {
         // The space of the deleted file is not free as long as it is open.
         guard bytes < freeBytes(at: self.path) else {
-            throw LogNotPutBack(path: self.path, reason: "it takes \(bytes) bytes, and the disk has not so much room")
+            throw LogNotPutBack(path: self.path, reason: "it takes \(bytes) bytes, and the disk has too little room")
         }
         let copy = self.copyPath
         unlink(copy)

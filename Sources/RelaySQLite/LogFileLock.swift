@@ -82,7 +82,7 @@ struct MarkNotKept: Error, CustomStringConvertible {
     let reason: String
 
     var description: String {
-        "the file '\(self.path)' can't be written: \(self.reason). No ids beyond those reserved can be given until it can"
+        "the file '\(self.path)' can't be written: \(self.reason). Until it can, only ids already reserved can be given"
     }
 }
 

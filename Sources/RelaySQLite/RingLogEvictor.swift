@@ -36,7 +36,7 @@ final class RingLogEvictor {
     /// the next append or tick; what age evicts, at the next tick.
     private static let evictedAtOnce = 20_000
     /// An event that came so much later than now came while the clock was ahead.
-    private static let plausibleLead = Duration.seconds(86_400)
+    private static let plausibleLead = Duration.seconds(60)
     /// Free pages given back to the file system at once (4 MiB), so that no append waits long.
     private static let shrinkAtOnce: Int64 = 1024
 

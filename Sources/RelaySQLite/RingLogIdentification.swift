@@ -37,7 +37,7 @@ enum RingLogIdentification {
         // Ids are counted up from these, so one near the end of all numbers must not get any further than here.
         for id in [identity.beginsAfter, identity.last, lastFound]
         where !(EventID.zero...EventID.latestPlausible).contains(id) {
-            throw RingLogOpenError.damaged(path: path, reason: "it has an id, \(id), that no clock can have given")
+            throw RingLogOpenError.damaged(path: path, reason: "it has the id \(id), which no clock can have produced")
         }
         return identity
     }

@@ -14,10 +14,10 @@ extension RingLogOpenError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .noFolder(let path, let reason):
-            "the log '\(path)' can't be made: \(reason). Make the folder, or set LogPath to a file in one that exists"
+            "the log '\(path)' can't be created: \(reason). Create the folder, or set LogPath to another place"
         case .notWritable(let path, let reason):
             """
-            the log '\(path)' can't be written: \(reason). Give this user the right to write the file and its folder, \
+            the log '\(path)' can't be written: \(reason). Let this user write to the file and its folder, \
             or set LogPath to another place
             """
         case .heldByAnother(let path):
@@ -36,8 +36,8 @@ extension RingLogOpenError: CustomStringConvertible {
             """
         case .newerSchema(let path, let version, let known):
             """
-            the log '\(path)' was written by a newer pg_eventrelay: its schema has version \(version), this one knows \
-            up to \(known). Install the newer program, or set LogPath to another file
+            the log '\(path)' was written by a newer pg_eventrelay: its schema has version \(version), while this \
+            program knows up to \(known). Install the newer program, or set LogPath to another file
             """
         case .damaged(let path, let reason):
             """

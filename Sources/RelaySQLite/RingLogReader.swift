@@ -213,10 +213,10 @@ final class RingLogReader {
             let found = opening + rows.entries
             let limit = isOnly ? query.limit : query.limit + opening.count
             // Of a page that was cut short, the last entry only shows that there is more.
-            let page = found.prefix(rows.end == nil ? limit : min(limit, found.count - 1))
+            let page = found.prefix(rows.end == nil ? limit : min(limit, max(1, found.count - 1)))
             return HistoryPage(
                 entries: query.isForward ? Array(page) : page.reversed(),
-                hasMore: found.count > page.count,
+                hasMore: found.count > page.count || rows.end != nil,
                 positions: positions
             )
         }
@@ -351,7 +351,7 @@ final class RingLogReader {
         } row: { row in
             let channel = row.isNull(3) ? nil : names[row.integer(3)]
             // One of all channels from before a channel was recorded says nothing about it.
-            let concerns = row.isNull(3) ? row.id(0) > recordedFrom : channel != nil
+            let concerns = row.isNull(3) ? row.id(0) >= recordedFrom : channel != nil
             if !concerns { return true }
             let gap = Self.gap(row, of: channel ?? only)
             // One that says only where the recording began is nothing to a cursor that claims nothing about the time

@@ -139,10 +139,21 @@ final class RingLogStatements {
             return true
         }
         if names.isEmpty { return [] }
+        // The newest gap that says something about a channel: its own, but for the one at which its recording began first,
+        // or one of all channels while it was recorded.
+        let newestGap = """
+            SELECT gap.id FROM gap
+            WHERE gap.id <= recorded_until
+                AND (gap.channel_id = channel.id AND gap.after_id > 0
+                     OR gap.channel_id IS NULL AND gap.id > recorded_from)
+            ORDER BY gap.id DESC LIMIT 1
+            """
         try self.connection.execute(
             """
-            UPDATE meta SET forgotten_through =
-                max(forgotten_through, (SELECT max(evicted_through) FROM channel WHERE \(unused)));
+            UPDATE meta SET forgotten_through = max(
+                forgotten_through,
+                (SELECT max(max(evicted_through, coalesce((\(newestGap)), 0))) FROM channel WHERE \(unused))
+            );
             DELETE FROM gap WHERE channel_id IN (SELECT id FROM channel WHERE \(unused));
             DELETE FROM channel WHERE \(unused);
             """

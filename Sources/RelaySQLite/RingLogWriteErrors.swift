@@ -29,11 +29,11 @@ struct ChannelNotInserted: Error, CustomStringConvertible {
     let channel: ChannelName
 
     var description: String {
-        "the channel '\(self.channel)' can't be written to the log: a trigger that somebody added leaves it out. Drop it"
+        "the channel '\(self.channel)' can't be written to the log: a trigger somebody added skips it. Drop the trigger"
     }
 }
 
 /// The ids that were reserved before the log could no longer be written are used up.
 struct NoMoreIDs: Error, CustomStringConvertible {
-    let description = "all ids that were reserved are given"
+    let description = "all reserved ids have been used"
 }

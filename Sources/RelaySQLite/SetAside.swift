@@ -85,5 +85,5 @@ struct SetAside {
 
 /// What is set aside is more than memory is meant for, and can't be forgotten.
 struct NoRoom: Error, CustomStringConvertible {
-    let description = "there is no more room in memory for what could not be written"
+    let description = "there is no more room in memory for events that could not be written"
 }

@@ -9,7 +9,7 @@ extension TokenKey {
             throw UnusableKey("it holds \(labels.count) PEM blocks instead of one")
         }
         if label.hasSuffix("PRIVATE KEY") {
-            throw UnusableKey("it holds a private key, which verifies nothing that its public key doesn't")
+            throw UnusableKey("it holds a private key, but verifying needs only the public one")
         }
         if label == "CERTIFICATE" {
             if let key = try? Insecure.RSA.PublicKey(certificatePEM: pem) {

@@ -23,7 +23,7 @@ package enum TokenKeySource: Sendable {
             switch self {
             case .secret(let secret):
                 guard secret.utf8.count >= Self.minimumSecretBytes else {
-                    throw UnusableKey("it has less than \(Self.minimumSecretBytes) bytes")
+                    throw UnusableKey("it has fewer than \(Self.minimumSecretBytes) bytes")
                 }
                 return .one(try await .hs256(secret))
             case .keyFile(let path):

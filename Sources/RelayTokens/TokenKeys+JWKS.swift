@@ -8,7 +8,7 @@ extension TokenKeys {
     /// an unknown kind.
     init(jwks text: String) async throws {
         guard let set = try? JSONDecoder().decode(KeySet.self, from: Data(text.utf8)) else {
-            throw UnusableKey("it is no JSON object with a list of keys whose parts are texts")
+            throw UnusableKey("it is not a JSON object with a list of keys whose values are strings")
         }
         let usable = set.keys.filter(\.isUsable)
         guard let first = usable.first else {
@@ -18,7 +18,7 @@ extension TokenKeys {
         for entry in usable {
             guard let name = entry.kid else {
                 if usable.count == 1 { break }
-                throw UnusableKey("a key has no kid, by which it could be told from the others")
+                throw UnusableKey("a key has no kid to tell it from the others")
             }
             guard keys.updateValue(try await entry.key(), forKey: name) == nil else {
                 throw UnusableKey("two of its keys have the kid '\(name)'")

@@ -152,7 +152,7 @@ class DebTest(unittest.TestCase):
         self.assertNotIn("0.0.0.0:7700", self.machine.run("ss", "--listening", "--tcp", "--numeric"))
         # PostgreSQL is not there yet.
         self.assertEqual((self.health(), self.health("--alive")), (1, 0))
-        eventually(lambda: "no PostgreSQL since" in self.machine.show("StatusText"), "the status is told")
+        eventually(lambda: "no connection to PostgreSQL since" in self.machine.show("StatusText"), "the status is told")
 
     def test_2_it_relays_with_the_postgresql_of_its_machine(self):
         # As README.Debian says, with peer authentication as Debian's PostgreSQL has it.

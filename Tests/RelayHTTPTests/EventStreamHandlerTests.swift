@@ -103,7 +103,7 @@ final class EventStreamHandlerTests {
         #expect(self.channel.isActive)
         self.loop.advanceTime(by: Self.interval)
         #expect(!self.channel.isActive)
-        #expect(self.ends.map(\.reason) == ["took nothing"] && self.ends.map(\.side) == [.nobody])
+        #expect(self.ends.map(\.reason) == ["took no data"] && self.ends.map(\.side) == [.nobody])
     }
 
     @Test

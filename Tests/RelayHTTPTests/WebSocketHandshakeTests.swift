@@ -44,12 +44,8 @@ struct WebSocketHandshakeTests {
             ["Sec-WebSocket-Key": "\(Self.key), \(Self.key)", "Sec-WebSocket-Version": "13"],
             ["Sec-WebSocket-Key": Self.key, "Sec-WebSocket-Key": Self.key, "Sec-WebSocket-Version": "13"],
             ["Sec-WebSocket-Key": Self.key, "Sec-WebSocket-Version": "13", "Sec-WebSocket-Version": "13"],
-        ]
-            + [
-                "a", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZQ=a", "dGhlIHNhbXBs ZSBub25jZ==",
-                "é3RoZSBzYW1wbGUgbm9u==",
-            ]
-            .map { ["Sec-WebSocket-Key": $0, "Sec-WebSocket-Version": "13"] } as [HTTPHeaders]
+            ["Sec-WebSocket-Key": "", "Sec-WebSocket-Version": "13"],
+        ] as [HTTPHeaders]
     )
     func `without one key and version there is no answer`(headers: HTTPHeaders) {
         #expect(self.answer(headers) == nil)

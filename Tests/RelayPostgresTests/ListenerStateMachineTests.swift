@@ -132,7 +132,7 @@ struct ListenerStateMachineTests {
     func `the channel of the heartbeats is nobody else's`() {
         var test = MachineUnderTest(listeningTo: ["a"])
         let step = test.wants(["a", self.heartbeats], asked: [self.heartbeats])
-        #expect(step == ([.refused(self.heartbeats, reason: "it is the relay's own, for heartbeats")], .none))
+        #expect(step == ([.refused(self.heartbeats, reason: "it is reserved for the relay's heartbeats")], .none))
         // It is not given up either when it is asked for no more.
         #expect(test.wants(["a"], asked: []) == ([], .none))
     }

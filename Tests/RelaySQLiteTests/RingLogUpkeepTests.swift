@@ -91,7 +91,38 @@ struct RingLogUpkeepTests {
         #expect(try await test.texts("a", after: .zero) == ["1"])
     }
 
+    @Test func `what was missing of a forgotten channel is told to a pattern that finds it no more`() async throws {
+        let pattern = ChannelSelection([], patterns: [ChannelGlob("a.*")])
+        for isOutage in [true, false] {
+            let test = try await LogUnderTest(RingLogEngine())
+            let cursor = try await test.append(.recordingStarted("a.1"), .recordingStarted("kept")).last
+            if !isOutage { try await test.append(.recordingStopped("a.1")) }
+            let gap = try await test.append(isOutage ? .gap(.disconnected, after: nil) : .recordingStarted("a.1")).last
+            #expect(try await test.replay(pattern, after: cursor).map(\.id) == [gap])
+            try await test.append(.recordingStopped("a.1"), .event("kept", "1"))
+            try await test.log.tick()
+            let told = try await test.replay(pattern, after: cursor).compactMap(\.gap)
+            #expect(told == [Gap(id: gap, channel: nil, after: cursor, before: gap.next, reason: .evicted)])
+            #expect(try await test.replay(pattern, after: gap).isEmpty)
+        }
+    }
+
     // MARK: - Many gaps
+
+    @Test func `a beginning that became the gap of all channels is told to its own`() async throws {
+        let engine = try RingLogEngine()
+        let test = try await LogUnderTest(engine)
+        let plain = try PlainSQLite(engine.path)
+        let stored = Int(try #require(try plain.integer("SELECT count(*) FROM gap")))
+        try await test.append(Array(repeating: .gap(.disconnected, after: nil), count: 5_000 - stored))
+        let cursor = test.last
+        let start = try await test.append(.recordingStarted("a")).last
+        try await test.append(Array(repeating: .gap(.disconnected, after: nil), count: 5_001))
+        try await test.log.tick()
+        #expect(try plain.integer("SELECT min(id) FROM gap") == start.rawValue)
+        let told = try #require(try await test.replay("a", after: cursor, limit: 20_000).first?.gap)
+        #expect(told.after <= cursor && told.before == start.next)
+    }
 
     @Test func `of more than ten thousand gaps the older half becomes one that spans them`() async throws {
         let engine = try RingLogEngine()

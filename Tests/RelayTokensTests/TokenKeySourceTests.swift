@@ -81,10 +81,10 @@ struct TokenKeySourceTests {
 
     @Test(
         arguments: [
-            ("", "no JSON object"), ("[]", "no JSON object"), ("{}", "no JSON object"),
-            (#"{"keys":{}}"#, "no JSON object"),
-            (#"{"keys":[7]}"#, "no JSON object"), (#"{"keys":[{"kid":"k"}]}"#, "no JSON object"),
-            (#"{"keys":[{"kty":"RSA","kid":7}]}"#, "no JSON object"), (#"{"keys":[]}"#, "none of its 0 keys"),
+            ("", "not a JSON object"), ("[]", "not a JSON object"), ("{}", "not a JSON object"),
+            (#"{"keys":{}}"#, "not a JSON object"),
+            (#"{"keys":[7]}"#, "not a JSON object"), (#"{"keys":[{"kid":"k"}]}"#, "not a JSON object"),
+            (#"{"keys":[{"kty":"RSA","kid":7}]}"#, "not a JSON object"), (#"{"keys":[]}"#, "none of its 0 keys"),
             (#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#, "none of its 1 keys"),
             (#"{"keys":[{"kty":"RSA","kid":"k"}]}"#, "the key 'k' is broken: it lacks a part"),
             (#"{"keys":[{"kty":"RSA","kid":"k","n":"AAAA","e":"AQAB"}]}"#, "the key 'k' is broken"),
@@ -141,7 +141,7 @@ struct TokenKeySourceTests {
     @Test
     func `a secret of less than 32 bytes is refused, and never shown`() async throws {
         let secret = String(repeating: "é", count: 15) + "x"
-        await self.expectUnusable(.secret(secret), "less than 32 bytes")
+        await self.expectUnusable(.secret(secret), "fewer than 32 bytes")
         do {
             _ = try await JWTVerifier.make(.secret(secret))
         } catch {

@@ -383,7 +383,7 @@ class ViewerTest(unittest.TestCase):
         self.wait_until(lambda: self.text("received") == "2,500", "all events")
         self.open()
         self.element("filter").send_keys("needle", Keys.ENTER)
-        self.wait_until(lambda: self.text("search-state") == "1 found in 2,500 events · all of the log", "the end of the search")
+        self.wait_until(lambda: self.text("search-state") == "1 found in 2,500 events · the whole log", "the end of the search")
         found = chromium.find_element(By.CSS_SELECTOR, "#found a")
         self.assertEqual(found.find_element(By.TAG_NAME, "mark").text, "Needle")
         self.assertIn("a <b>Needle</b>", found.text)
@@ -398,7 +398,7 @@ class ViewerTest(unittest.TestCase):
         self.wait_until(lambda: "The first 200 found" in self.text("search-state"), "the bound")
         self.assertEqual(len(chromium.find_elements(By.CSS_SELECTOR, "#found li")), 200)
         self.element("search-stop").click()
-        self.wait_until(lambda: "50 found in 2,500 events · all of the log" == self.text("search-state"), "the rest")
+        self.wait_until(lambda: "50 found in 2,500 events · the whole log" == self.text("search-state"), "the rest")
         self.element("search-close").click()
         self.assertFalse(self.element("search").is_displayed())
 
@@ -418,14 +418,14 @@ class ViewerTest(unittest.TestCase):
         """)
         self.element("filter").send_keys("nothing like it", Keys.ENTER)
         self.wait_until(lambda: chromium.execute_script("return Boolean(window.letGo)"), "the second page is on its way")
-        self.assertEqual(self.text("search-state"), "0 found in 1,000 events · looking")
+        self.assertEqual(self.text("search-state"), "0 found in 1,000 events · searching")
         self.assertTrue(self.element("search-progress").is_displayed())
         self.element("search-stop").click()
         self.assertEqual(self.text("search-state"), "0 found in 1,000 events · stopped")
         chromium.execute_script("window.fetch = window.realFetch; window.letGo()")
-        self.assertEqual(self.text("search-stop"), "Go on")
+        self.assertEqual(self.text("search-stop"), "Continue")
         self.element("search-stop").click()
-        self.wait_until(lambda: self.text("search-state") == "0 found in 3,000 events · all of the log", "the end")
+        self.wait_until(lambda: self.text("search-state") == "0 found in 3,000 events · the whole log", "the end")
 
     def test_pause_holds_events_back_and_counts_them(self):
         self.open()
@@ -560,7 +560,7 @@ class ViewerTest(unittest.TestCase):
         postgres.notify(self.channel, "first")
         self.wait_for_payloads(["first"])
         first = self.rows()[0]["id"]
-        for at, said in ((first, "At "), (first - 1, "The log does not reach back so far"), (first + 1, "Around ")):
+        for at, said in ((first, "At "), (first - 1, "The log does not reach back that far"), (first + 1, "Around ")):
             self.open(at=at)
             self.assertTrue(self.text("place").startswith(said), self.text("place"))
             self.assertTrue(self.rows()[0]["isMarked"])
@@ -726,7 +726,7 @@ class ViewerTest(unittest.TestCase):
             for start in range(0, 30_000, 3000)))
         self.wait_until(lambda: self.text("received") == "30,000", "all events")
         self.open()
-        self.wait_until(lambda: self.text("span") == "30,000 events · 0 known gaps, paler is estimated", "an estimate")
+        self.wait_until(lambda: self.text("span") == "30,000 events · 0 known gaps, estimates are paler", "an estimate")
         asked = chromium.execute_script("return performance.getEntriesByType('resource').filter(({ name }) => name.includes('/history')).length")
         self.assertLess(asked, 60)
 
@@ -888,7 +888,7 @@ class ViewerTest(unittest.TestCase):
         check("live")
 
         self.element("filter").send_keys("row", Keys.ENTER)
-        self.wait_until(lambda: "all of the log" in self.text("search-state"), "the search")
+        self.wait_until(lambda: "the whole log" in self.text("search-state"), "the search")
         check("search")
 
         chromium.find_elements(By.CSS_SELECTOR, "#found a")[-1].click()
@@ -942,7 +942,7 @@ class ViewerTest(unittest.TestCase):
         # Why it was refused, and the token that is given then.
         for reason, token in (
             ("needs a token", "no.token"),
-            ("no JSON Web Token", signed_token(secret, channels=["other"])),
+            ("not a JSON Web Token", signed_token(secret, channels=["other"])),
             ("does not name", signed_token(secret, channels=[self.channel])),
         ):
             self.wait_until(lambda: reason in self.text("state-detail"), reason)

@@ -138,7 +138,7 @@ async function look() {
 
 function showAll() {
   if (connection.state !== 'live' || awaySince === null) return showState(connection.state, connection.detail)
-  setState('away', `PostgreSQL is away since ${new Date(awaySince).toLocaleTimeString()}`)
+  setState('away', `PostgreSQL has been away since ${new Date(awaySince).toLocaleTimeString()}`)
 }
 
 function log(kind, text) {

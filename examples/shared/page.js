@@ -26,7 +26,7 @@ export async function attempt(name, fields) {
   try {
     await tell(name, fields)
   } catch (error) {
-    const { state } = $('state').dataset, text = $('state').textContent, failure = `Not done: ${error.message}`
+    const { state } = $('state').dataset, text = $('state').textContent, failure = `Failed: ${error.message}`
     setState('refused', failure)
     setTimeout(() => { if ($('state').textContent === failure) setState(state, text) }, 3000)
   }

@@ -18,7 +18,7 @@ struct Follow {
                 switch message {
                 case .event(let event): print(event.time, event.channel, event.payload)
                 case .gap(let gap): print("events may be missing (\(gap.reason)): load the state again")
-                case .live(let live): print("everything up to \(live.id) has come")
+                case .live(let live): print("everything up to \(live.id) has arrived")
                 }
             }
         } catch {

@@ -26,11 +26,11 @@ enum ConfigurationProblem: Sendable, Equatable, CustomStringConvertible {
         case .invalidValue(let key, let expectation, let shown, let source, let remark):
             "\(key) must be \(expectation), but is \(shown) \(source).\(remark.map { " \($0)" } ?? "")"
         case .unknownKey(let name, let file, let line, let nearest):
-            "There is no setting '\(name.excerpt)', which stands in \(file), line \(line).\(Self.question(nearest))"
+            "Unknown setting '\(name.excerpt)' in \(file), line \(line).\(Self.question(nearest))"
         case .unknownVariable(let name, let nearest):
-            "There is no setting for the environment variable \(name.excerpt).\(Self.question(nearest))"
+            "The environment variable \(name.excerpt) matches no setting.\(Self.question(nearest))"
         case .repeatedKey(let key, let file, let firstLine, let line):
-            "\(key) is given twice in \(file), in line \(firstLine) and in line \(line)."
+            "\(key) is given twice in \(file), in lines \(firstLine) and \(line)."
         case .missingFile(let path):
             "The configuration file '\(path)' does not exist."
         case .unreadableFile(let path, let reason):

@@ -7,7 +7,7 @@ extension ConfigurationKey {
             .anyText("a libpq connection string or URL"),
             default: "sslmode=prefer",
             flag: Flag("--database-url", \.databaseURL),
-            summary: "libpq connection string or URL. Others can see it here; DATABASE_URL hides a password.",
+            summary: "libpq connection string or URL. Others can see flags; DATABASE_URL hides a password.",
             alsoFrom: "DATABASE_URL",
             isSecret: true
         ),
@@ -25,7 +25,7 @@ extension ConfigurationKey {
             .offAsNone(.port),
             default: "7700",
             flag: Flag("--port", \.port),
-            summary: "Port to listen on; 0 picks a free one, off is for HTTPS only."
+            summary: "Port to listen on; 0 picks a free one, off serves HTTPS only."
         ),
         ConfigurationKey(
             "HttpsPort",
@@ -33,10 +33,10 @@ extension ConfigurationKey {
             .port,
             default: "7701",
             flag: Flag("--https-port", \.httpsPort),
-            summary: "Port for HTTPS; 0 picks a free one. It needs a certificate and its key.",
+            summary: "Port for HTTPS; 0 picks a free one. Needs a certificate and its key.",
             // No error, as pg_eventserv's files may have it.
             ignored: {
-                $0.servesHTTPS ? nil : "there is no HTTPS without TlsServerCertificateFile and TlsServerPrivateKeyFile"
+                $0.servesHTTPS ? nil : "HTTPS needs TlsServerCertificateFile and TlsServerPrivateKeyFile"
             }
         ),
         ConfigurationKey(
@@ -45,7 +45,7 @@ extension ConfigurationKey {
             .orEmpty(.path),
             default: "",
             flag: Flag("--tls-server-certificate-file", \.tlsServerCertificateFile),
-            summary: "PEM file of the server's certificate chain, its own first."
+            summary: "PEM file with the server's certificate, followed by its chain."
         ),
         ConfigurationKey(
             "TlsServerPrivateKeyFile",
@@ -53,7 +53,7 @@ extension ConfigurationKey {
             .orEmpty(.path),
             default: "",
             flag: Flag("--tls-server-private-key-file", \.tlsServerPrivateKeyFile),
-            summary: "PEM file of the certificate's private key."
+            summary: "PEM file with the certificate's private key."
         ),
         ConfigurationKey(
             "UrlBase",
@@ -77,7 +77,7 @@ extension ConfigurationKey {
             .origins,
             default: "*",
             flag: Flag("--cors-origins") { $0.corsOrigins.asOneText },
-            summary: "Origins whose pages may connect, such as https://*.example.com, * for all."
+            summary: "Origins whose pages may connect, such as https://*.example.com; * for all."
         ),
         ConfigurationKey(
             "TrustedProxies",
@@ -85,7 +85,7 @@ extension ConfigurationKey {
             .trustedProxies,
             default: "",
             flag: Flag("--trusted-proxies") { $0.trustedProxies.asOneText },
-            summary: "Proxies that are believed whom a request comes from: addresses, networks, loopback, private."
+            summary: "Proxies trusted to say who a client is: addresses, networks, loopback, private."
         ),
         ConfigurationKey(
             "AssetsPath",
@@ -93,7 +93,7 @@ extension ConfigurationKey {
             .emptyAsNone(.path),
             default: "",
             flag: Flag("--assets-path", \.assetsPath),
-            summary: "Folder to serve the viewer from; without it, the viewer in the binary."
+            summary: "Folder to serve instead of the built-in viewer."
         ),
         ConfigurationKey(
             "RequestTimeout",
@@ -109,7 +109,7 @@ extension ConfigurationKey {
             .duration(from: .seconds(10), to: .seconds(3_600), "from 10s to 1h"),
             default: "75s",
             flag: Flag("--keep-alive-timeout", \.keepAliveTimeout),
-            summary: "How long to keep an HTTP connection on which nothing moves."
+            summary: "How long an idle HTTP connection stays open."
         ),
         ConfigurationKey(
             "MaxClients",
@@ -117,7 +117,7 @@ extension ConfigurationKey {
             .count,
             default: "20000",
             flag: Flag("--max-clients", \.maxClients),
-            summary: "Most connected clients."
+            summary: "Maximum number of connected clients."
         ),
         ConfigurationKey(
             "MaxClientsPerAddress",
@@ -125,7 +125,7 @@ extension ConfigurationKey {
             .zeroAsNone(.integer(in: 0...largestCount)),
             default: "0",
             flag: Flag("--max-clients-per-address", \.maxClientsPerAddress),
-            summary: "Most connected clients of one address; 0 for no limit."
+            summary: "Maximum number of connected clients per address; 0 for no limit."
         ),
         ConfigurationKey(
             "MaxConnectionsPerAddress",
@@ -133,7 +133,7 @@ extension ConfigurationKey {
             .zeroAsNone(.integer(in: 0...largestCount)),
             default: "256",
             flag: Flag("--max-connections-per-address", \.maxConnectionsPerAddress),
-            summary: "Most connections of one address that are no clients, or not yet; 0 for no limit."
+            summary: "Maximum number of connections per address that are not, or not yet, clients; 0 for no limit."
         ),
         ConfigurationKey(
             "MaxClientsPerSubject",
@@ -141,7 +141,7 @@ extension ConfigurationKey {
             .zeroAsNone(.integer(in: 0...largestCount)),
             default: "0",
             flag: Flag("--max-clients-per-subject", \.maxClientsPerSubject),
-            summary: "Most connected clients whose tokens have the same subject; 0 for no limit."
+            summary: "Maximum number of connected clients whose tokens have the same subject; 0 for no limit."
         ),
         ConfigurationKey(
             "UpgradesPerSecond",
@@ -149,7 +149,7 @@ extension ConfigurationKey {
             .zeroAsNone(.integer(in: 0...1_000_000)),
             default: "0",
             flag: Flag("--upgrades-per-second", \.upgradesPerSecond),
-            summary: "Most requests to /listen of one address in a second, ten times that at once; 0 for no limit."
+            summary: "Requests to /listen per address and second, with bursts of ten times as many; 0 for no limit."
         ),
         ConfigurationKey(
             "HistoryRequestsPerSecond",
@@ -157,7 +157,7 @@ extension ConfigurationKey {
             .zeroAsNone(.integer(in: 0...1_000_000)),
             default: "0",
             flag: Flag("--history-requests-per-second", \.historyRequestsPerSecond),
-            summary: "Most requests for history of one address in a second, ten times that at once; 0 for no limit."
+            summary: "Requests for history per address and second, with bursts of ten times as many; 0 for no limit."
         ),
         ConfigurationKey(
             "Channels",
@@ -166,7 +166,7 @@ extension ConfigurationKey {
             default: "*",
             flag: Flag("--channels") { $0.channels.asOneText },
             summary:
-                "Channels that may be asked for, with the wildcards * and ?. A name without any is recorded at once."
+                "Channels that may be requested, with wildcards * and ?. A name without one is recorded from start-up."
         ),
         ConfigurationKey(
             "ChannelIdle",
@@ -174,7 +174,7 @@ extension ConfigurationKey {
             .duration,
             default: "7d",
             flag: Flag("--channel-idle", \.channelIdle),
-            summary: "How long to listen to an on-demand channel that has no subscriber and no event."
+            summary: "How long an on-demand channel stays recorded without a subscriber or an event."
         ),
         ConfigurationKey(
             "MaxChannels",
@@ -182,7 +182,7 @@ extension ConfigurationKey {
             .count,
             default: "1000",
             flag: Flag("--max-channels", \.maxChannels),
-            summary: "Most channels recorded at once."
+            summary: "Maximum number of channels recorded at once."
         ),
         ConfigurationKey(
             "NewChannelsPerMinute",
@@ -190,14 +190,14 @@ extension ConfigurationKey {
             .zeroAsNone(.integer(in: 0...largestCount)),
             default: "0",
             flag: Flag("--new-channels-per-minute", \.newChannelsPerMinute),
-            summary: "Most channels that one address may bring to be recorded in a minute; 0 for no limit."
+            summary: "New channels that one address may add to those recorded, per minute; 0 for no limit."
         ),
         ConfigurationKey(
             "TokenSecret",
             \.tokenSecret,
             .tokenSecret,
             default: "",
-            summary: "Secret of HS256 that tokens are signed with.",
+            summary: "HS256 secret that tokens are signed with.",
             isSecret: true
         ),
         ConfigurationKey(
@@ -219,18 +219,18 @@ extension ConfigurationKey {
         ConfigurationKey(
             "TokenIssuer",
             \.tokenIssuer,
-            .emptyAsNone(.anyText("a text")),
+            .emptyAsNone(.anyText("text")),
             default: "",
             flag: Flag("--token-issuer", \.tokenIssuer),
-            summary: "Issuer (iss) that tokens have to be from."
+            summary: "Issuer (iss) that tokens must be from."
         ),
         ConfigurationKey(
             "TokenAudience",
             \.tokenAudience,
-            .emptyAsNone(.anyText("a text")),
+            .emptyAsNone(.anyText("text")),
             default: "",
             flag: Flag("--token-audience", \.tokenAudience),
-            summary: "Audience (aud) that tokens have to be for."
+            summary: "Audience (aud) that tokens must be for."
         ),
         ConfigurationKey(
             "TokenLeeway",
@@ -238,7 +238,7 @@ extension ConfigurationKey {
             .leeway,
             default: "30s",
             flag: Flag("--token-leeway", \.tokenLeeway),
-            summary: "By how much the clock of a token's issuer may differ."
+            summary: "How far the clock of a token's issuer may be off."
         ),
         ConfigurationKey(
             "TokenCookie",
@@ -254,7 +254,7 @@ extension ConfigurationKey {
             .boolean,
             default: "false",
             flag: Flag("--token-in-url", \.tokenInUrl),
-            summary: "Whether the URL's parameter 'token' may hold a token: true or false."
+            summary: "Whether the URL parameter 'token' may hold a token: true or false."
         ),
         ConfigurationKey(
             "AnonymousChannels",
@@ -278,7 +278,7 @@ extension ConfigurationKey {
             .logSize,
             default: "1GiB",
             flag: Flag("--log-max-bytes", \.logMaxBytes),
-            summary: "Most bytes of disk for events, such as 64MiB."
+            summary: "Maximum size of the log's file, such as 64MiB."
         ),
         ConfigurationKey(
             "LogMaxEvents",
@@ -286,7 +286,7 @@ extension ConfigurationKey {
             .count,
             default: "1000000",
             flag: Flag("--log-max-events", \.logMaxEvents),
-            summary: "Most events kept, over all channels."
+            summary: "Maximum number of events kept, over all channels."
         ),
         ConfigurationKey(
             "LogMaxAge",
@@ -294,7 +294,7 @@ extension ConfigurationKey {
             .zeroAsNone(.duration),
             default: "7d",
             flag: Flag("--log-max-age", \.logMaxAge),
-            summary: "How long events are kept, such as 12h; 0 for ever."
+            summary: "How long events are kept, such as 12h; 0 for forever."
         ),
         ConfigurationKey(
             "LogMaxEventsPerChannel",
@@ -302,7 +302,7 @@ extension ConfigurationKey {
             .zeroAsNone(.integer(in: 0...largestCount)),
             default: "0",
             flag: Flag("--log-max-events-per-channel", \.logMaxEventsPerChannel),
-            summary: "Most events kept of one channel; 0 for no limit."
+            summary: "Maximum number of events kept per channel; 0 for no limit."
         ),
         ConfigurationKey(
             "AdminPort",
@@ -310,7 +310,7 @@ extension ConfigurationKey {
             .offAsNone(.port),
             default: "off",
             flag: Flag("--admin-port", \.adminPort),
-            summary: "Port for /health, /ready and /metrics alone; 0 picks a free one, off leaves them at HttpPort."
+            summary: "Separate port for /health, /ready and /metrics; 0 picks a free one, off leaves them at HttpPort."
         ),
         ConfigurationKey(
             "AdminHost",
@@ -319,7 +319,7 @@ extension ConfigurationKey {
             default: "127.0.0.1",
             flag: Flag("--admin-host", \.adminHost),
             summary: "Address to listen on for AdminPort.",
-            ignored: { $0.adminPort == nil ? "there is no AdminPort" : nil }
+            ignored: { $0.adminPort == nil ? "AdminPort is not set" : nil }
         ),
         ConfigurationKey(
             "AccessLog",
@@ -327,7 +327,7 @@ extension ConfigurationKey {
             .boolean,
             default: "true",
             flag: Flag("--access-log", \.accessLog),
-            summary: "Log a line for each WebSocket and event stream that ends, and with Debug for each HTTP request."
+            summary: "Log a line when a WebSocket or event stream ends, and with Debug one for each HTTP request."
         ),
         ConfigurationKey(
             "Debug",

@@ -8,9 +8,9 @@ extension RelayConfiguration {
         let (certificate, key) = ("TlsServerCertificateFile", "TlsServerPrivateKeyFile")
         switch (self.tlsServerCertificateFile.isEmpty, self.tlsServerPrivateKeyFile.isEmpty) {
         case (false, true):
-            return [.contradiction(certificate, settings, "needs \(key) beside it")].compactMap(\.self)
+            return [.contradiction(certificate, settings, "needs \(key) as well")].compactMap(\.self)
         case (true, false):
-            return [.contradiction(key, settings, "needs \(certificate) beside it")].compactMap(\.self)
+            return [.contradiction(key, settings, "needs \(certificate) as well")].compactMap(\.self)
         case (true, true) where self.httpPort == nil:
             let reason = "leaves nothing to serve: set \(certificate) and \(key) for HTTPS"
             return [.contradiction("HttpPort", settings, reason)].compactMap(\.self)

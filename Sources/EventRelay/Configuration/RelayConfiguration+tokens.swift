@@ -10,7 +10,7 @@ extension RelayConfiguration {
         )
         .filter(\.1).map(\.0)
         if keys.count > 1 {
-            let reason = "can't be used together with \(keys[0]): several keys go into a TokenJwksFile"
+            let reason = "can't be used together with \(keys[0]): put several keys into a TokenJwksFile"
             return keys.dropFirst().compactMap { .contradiction($0, settings, reason) }
         }
         guard keys.isEmpty else { return [] }
@@ -20,7 +20,7 @@ extension RelayConfiguration {
             ("TokenLeeway", self.tokenLeeway != defaults.tokenLeeway), ("TokenCookie", self.tokenCookie != nil),
             ("TokenInUrl", self.tokenInUrl), ("AnonymousChannels", !self.anonymousChannels.isEmpty),
         ]
-        let reason = "means nothing while no token is asked for: set TokenSecret, TokenKeyFile or TokenJwksFile too"
+        let reason = "has no effect while tokens are off: set TokenSecret, TokenKeyFile or TokenJwksFile too"
         return changed.filter(\.1).compactMap { .contradiction($0.0, settings, reason) }
     }
 }

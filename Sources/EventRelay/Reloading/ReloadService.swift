@@ -53,7 +53,7 @@ struct ReloadService: Service, CustomStringConvertible {
         for await occasion in occasions {
             switch occasion {
             case .signal:
-                if watched.isEmpty { self.logger.info("SIGHUP: nothing that could be read again is in use") }
+                if watched.isEmpty { self.logger.info("SIGHUP: there is nothing to reload") }
                 await self.serviceManager.reloading()
                 for index in watched.indices {
                     _ = watched[index].look()
@@ -76,7 +76,7 @@ struct ReloadService: Service, CustomStringConvertible {
         } catch {
             guard watched.failed("\(error)") || isAsked else { return }
             self.logger.error(
-                "reload failed, what was read before stays in use",
+                "reload failed, the previous version stays in use",
                 metadata: ["what": "\(reloadable.name)", "reason": "\(error)"]
             )
         }

@@ -4,7 +4,7 @@ extension RowTrigger {
         let function = Self.function(of: self.table)
         return Self.transaction(
             about: [
-                "Tells changes of \(self.table.quoted) by NOTIFY on channel \(SQLText.literal(self.channel.text)).",
+                "Sends changes of \(self.table.quoted) by NOTIFY on channel \(SQLText.literal(self.channel.text)).",
                 "Made by pg_eventrelay sql trigger for PostgreSQL 14 or newer; it may be run again with other options.",
                 "It needs CREATE on the schema, TRIGGER on the table, and for a moment a lock that writers wait for.",
             ],
@@ -13,12 +13,12 @@ extension RowTrigger {
                 """
                 CREATE OR REPLACE FUNCTION \(function)() RETURNS trigger
                 LANGUAGE plpgsql
-                -- It does the same whatever the session of whoever writes to the table has set.
+                -- So that it does the same whatever the writing session has set.
                 SET search_path = pg_catalog, pg_temp
                 SET TimeZone = 'UTC'
                 AS \(SQLText.dollarQuoted(self.body));
                 """,
-                "COMMENT ON FUNCTION \(function)() IS 'Tells changes of a table by NOTIFY: pg_eventrelay sql trigger';",
+                "COMMENT ON FUNCTION \(function)() IS 'Sends changes of a table by NOTIFY: pg_eventrelay sql trigger';",
             ] + Operation.allCases.map(self.trigger)
         )
     }
@@ -44,7 +44,7 @@ extension RowTrigger {
     ) -> String {
         let settings = """
             BEGIN;
-            -- Rather gives up than lets others wait behind a transaction that takes long.
+            -- Gives up rather than make others wait behind a long transaction.
             SET LOCAL lock_timeout = '5s';
             """
         let encoding = hasOnlyASCII ? "" : "\nSET LOCAL client_encoding = 'UTF8';"
@@ -63,7 +63,7 @@ extension RowTrigger {
         if columns.isEmpty { return [] }
         return [
             """
-            -- Fails if one of these columns is not there.
+            -- Fails if one of these columns does not exist.
             SELECT \(columns.joined(separator: ", ")) FROM \(self.table.quoted) WHERE false;
             """
         ]
@@ -75,7 +75,7 @@ extension RowTrigger {
         guard self.operations.contains(operation) else { return Self.removal(of: operation, self.table) }
         let unfiltered = self.condition != nil && self.condition(of: operation) == nil
         return [
-            unfiltered ? "-- Without the condition, which names a row that a \(operation.word) doesn't have." : nil,
+            unfiltered ? "-- Without the condition: it names a row that \(operation.word) doesn't have." : nil,
             "CREATE OR REPLACE TRIGGER \(Self.trigger(operation)) AFTER \(operation.word) ON \(self.table.quoted)",
             operation == .truncate ? "FOR EACH STATEMENT" : "FOR EACH ROW",
             // The parenthesis in a line of its own: the condition may end with a comment.
@@ -139,19 +139,19 @@ extension RowTrigger {
     /// Without a look at the columns, which may be gone, nothing can go wrong.
     private var unlessChangedOrFailed: Lines {
         if self.columns.isEmpty { return self.unlessChanged }
-        return Self.guarded(self.unlessChanged, "is told whatever it changes")
+        return Self.guarded(self.unlessChanged, "is sent whatever it changes")
     }
 
     private var inFull: Lines {
         let rows = self.eachRow("row") { self.row($0, self.columns) }
         return Self.guarded(
             self.unlessChanged + rows + self.message(["old_row AS old", "new_row AS new"]),
-            "is told without its rows"
+            "is sent without its rows"
         )
     }
 
     private var inShort: Lines {
-        Self.guarded(self.keys, "is told without its key")
+        Self.guarded(self.keys, "is sent without its key")
             + self.message([
                 "true AS folded", "coalesce(new_key, old_key) AS key",
                 "CASE WHEN old_key::text <> new_key::text THEN old_key END AS old_key",

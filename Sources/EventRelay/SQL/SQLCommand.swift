@@ -5,7 +5,7 @@ import RelayCore
 struct SQLCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sql",
-        abstract: "Print SQL for the database's side; it is not run.",
+        abstract: "Print SQL for the database; nothing is run.",
         subcommands: [SQLTrigger.self, SQLDrop.self]
     )
 }
@@ -14,16 +14,16 @@ struct SQLCommand: ParsableCommand {
 struct SQLTrigger: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "trigger",
-        abstract: "Print SQL that makes a table tell the changes of its rows by NOTIFY.",
+        abstract: "Print SQL that makes a table announce changes of its rows by NOTIFY.",
         discussion: """
-            Pipe it into psql, or put it into a migration. Each change is a JSON object; one that is longer than NOTIFY \
-            takes has the key in place of the rows.
+            Pipe it into psql, or put it into a migration. Each change is sent as a JSON object; one that is too long \
+            for NOTIFY has the key in place of the rows.
             """
     )
 
     @Argument(
         help: ArgumentHelp(
-            "Table or schema.table, with quotes as in SQL; without a schema in public.",
+            "Table or schema.table, quoted as in SQL; the default schema is public.",
             valueName: "table"
         ),
         transform: { try TableName($0) }
@@ -31,13 +31,13 @@ struct SQLTrigger: ParsableCommand {
     var table: TableName
 
     @Option(
-        help: "Channel to tell them on, at most \(ChannelName.maximumBytes) bytes (default: the table's name).",
+        help: "Channel to send them on, at most \(ChannelName.maximumBytes) bytes (default: the table's name).",
         transform: { try ChannelName(option: $0) }
     )
     var channel: ChannelName?
 
     @Option(
-        help: ArgumentHelp("Columns to tell, with commas between (default: all).", valueName: "names"),
+        help: ArgumentHelp("Columns to send, separated by commas (default: all).", valueName: "names"),
         transform: { try SQLName.columns($0) }
     )
     var columns: [SQLName]?
@@ -54,8 +54,8 @@ struct SQLTrigger: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            SQL condition with NEW and OLD, such as "NEW.total > 100". An INSERT has no OLD and a DELETE no NEW: where \
-            it names what they don't have, they are told always.
+            SQL condition with NEW and OLD, such as "NEW.total > 100". An INSERT has no OLD and a DELETE no NEW: if \
+            it names what an operation doesn't have, that operation is always sent.
             """,
             valueName: "expression"
         ),
@@ -65,14 +65,14 @@ struct SQLTrigger: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Operations to tell, with commas between: \(RowTrigger.Operation.names) (default: all).",
+            "Operations to send, separated by commas: \(RowTrigger.Operation.names) (default: all).",
             valueName: "operations"
         ),
         transform: { try RowTrigger.Operation.set($0) }
     )
     var on: Set<RowTrigger.Operation>?
 
-    @Flag(help: "Tell the key of what changed, and never the rows.")
+    @Flag(help: "Send only the key of what changed, never the rows.")
     var keyOnly = false
 
     var trigger: RowTrigger {
@@ -98,7 +98,7 @@ struct SQLTrigger: ParsableCommand {
 struct SQLDrop: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "drop",
-        abstract: "Print SQL that removes what the SQL of 'trigger' made for a table."
+        abstract: "Print SQL that removes what the SQL of 'trigger' created for a table."
     )
 
     @Argument(
@@ -129,7 +129,7 @@ extension RowTrigger.Operation {
         Set(
             try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
                 guard let operation = Self(rawValue: word.lowercased().filter { $0 != " " }) else {
-                    throw ValidationError("'\(word)' is none of \(Self.names)")
+                    throw ValidationError("'\(word)' is not one of \(Self.names)")
                 }
                 return operation
             }

@@ -39,13 +39,13 @@ extension InvalidSQLName: CustomStringConvertible {
     var description: String {
         switch self {
         case .empty: "a name is empty"
-        case .containsNUL: "a name contains a NUL character, which PostgreSQL can't have"
+        case .containsNUL: "a name contains a NUL character, which PostgreSQL does not allow"
         case .tooLong(let name):
-            "the name \(name) has \(name.utf8.count) bytes, PostgreSQL keeps \(SQLName.maximumBytes)"
+            "the name \(name) has \(name.utf8.count) bytes, but PostgreSQL keeps \(SQLName.maximumBytes)"
         case .notPlain(let name):
-            "\(name) is not a plain name: write it in double quotes, as in SQL, and those in single ones for the shell"
+            "\(name) is not a plain name: put it in double quotes, as in SQL, and those in single quotes for the shell"
         case .unclosedQuote: "a double quote is not closed"
-        case .wrongCount: "a table is written table or schema.table; a dot within a name stands in double quotes"
+        case .wrongCount: "write a table as table or schema.table, and a name with a dot in it in double quotes"
         case .twice(let name): "the column \(name) is named twice"
         }
     }

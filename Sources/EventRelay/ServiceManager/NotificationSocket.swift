@@ -25,7 +25,7 @@ final class NotificationSocket: Sendable {
         address.sun_family = sa_family_t(AF_UNIX)
         // A path needs no NUL at its end where the length is given.
         guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
-            throw NotificationSocketError(description: "it is longer than the name of a socket can be")
+            throw NotificationSocketError(description: "it is too long for the name of a socket")
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
         let kind = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)

@@ -61,11 +61,12 @@ extension RelayStatus {
             switch self.source {
             case .starting: "connecting to PostgreSQL"
             case .connected: "listening to PostgreSQL"
-            case .disconnected(let since, let cause, _): "no PostgreSQL since \(since) (\(cause.rawValue))"
+            case .disconnected(let since, let cause, _):
+                "no connection to PostgreSQL since \(since) (\(cause.rawValue))"
             }
         switch self.log {
         case .writable: return source
-        case .failing(let since, _): return "\(source), the log can't be written since \(since)"
+        case .failing(let since, _): return "\(source); the log has not been writable since \(since)"
         }
     }
 }

@@ -69,7 +69,7 @@ package struct ChannelRequests {
             throw InvalidArgument("1 to \(self.maximumChannels) channels can be named, not \(channels.count)")
         }
         for channel in channels where channel.isEmpty || channel.utf8.count > self.maximumNameBytes {
-            throw InvalidArgument("a channel's name has 1 to \(self.maximumNameBytes) bytes, '\(channel)' has not")
+            throw InvalidArgument("a channel's name has 1 to \(self.maximumNameBytes) bytes, but '\(channel)' does not")
         }
     }
 

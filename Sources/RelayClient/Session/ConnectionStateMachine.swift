@@ -123,7 +123,7 @@ package struct ConnectionStateMachine {
             case .send(let request):
                 actions.append(.tell(.send(request)))
             case .reject(let number):
-                let reason = InvalidArgument("a connection has one channel at least: close it to have none")
+                let reason = InvalidArgument("a connection has at least one channel: close it to have none")
                 actions.append(.settle(number: number, .invalid(reason)))
             }
         }

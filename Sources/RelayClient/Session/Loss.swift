@@ -22,9 +22,9 @@ package enum Loss: Error, CustomStringConvertible {
         case .closed(let code?, let reason): "the relay closed the connection: \(code) \(reason)"
         case .closed(nil, _): "the connection ended"
         case .silent: "the connection is silent"
-        case .unintelligible(let what): "what came is not the relay's: \(what)"
-        case .overrun: "more came than may wait"
-        case .asked: "a new connection was asked for"
+        case .unintelligible(let what): "what arrived is not from a relay: \(what)"
+        case .overrun: "more messages came than may wait"
+        case .asked: "a new connection was requested"
         }
     }
 }

@@ -131,7 +131,7 @@ extension Problem {
     fileprivate static func tokenNeeded(for what: String, _ token: PresentedToken) -> Problem {
         let hint =
             token == .foreignCookie
-            ? "a cookie counts only for pages of this host and of origins that CORSOrigins names"
+            ? "a cookie is accepted only from pages of this host and of origins that CORSOrigins names"
             : "send one in the header Authorization, as 'Bearer <token>', or as the WebSocket subprotocol bearer.<token>"
         return Problem(.unauthorized, "\(what) needs a token: \(hint)", error: nil, "")
     }
@@ -143,7 +143,7 @@ extension Problem {
     fileprivate static func tokenNotForChannel(_ channel: ChannelName) -> Problem {
         Problem(
             .forbidden,
-            "the token does not name channel '\(channel)': get one whose claim channels does",
+            "the token does not name channel '\(channel)': get one whose claim 'channels' does",
             error: "insufficient_scope",
             "the token does not name this channel"
         )

@@ -36,7 +36,7 @@ package enum PresentedToken: Equatable, Sendable {
     private static func same(_ tokens: [String]) throws -> String? {
         guard let first = tokens.first else { return nil }
         guard tokens.allSatisfy({ $0 == first }) else {
-            throw Problem.ambiguousToken("the request has different tokens: send one")
+            throw Problem.ambiguousToken("the request has several different tokens: send one")
         }
         return first
     }

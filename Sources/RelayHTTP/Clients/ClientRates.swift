@@ -48,8 +48,8 @@ package struct ClientRates: Sendable {
         guard let rate = self.newChannels, let wait = rate.wait(for: address, at: now) else { return }
         throw Self.problem(
             """
-            no more than \(rate.count) new channels a minute may be asked for from one address \
-            (NewChannelsPerMinute): use one that is recorded, or come back later
+            one address may request at most \(rate.count) new channels per minute (NewChannelsPerMinute): \
+            use one that is recorded, or try again later
             """,
             wait
         )
@@ -59,8 +59,8 @@ package struct ClientRates: Sendable {
         guard let rate = self.upgrades, let wait = rate.wait(for: address, at: now) else { return }
         throw Self.problem(
             """
-            no more than \(rate.count) requests to /listen a second may come from one address for long \
-            (UpgradesPerSecond): come back later
+            one address may send at most \(rate.count) requests to /listen per second on average \
+            (UpgradesPerSecond): try again later
             """,
             wait
         )
@@ -70,8 +70,8 @@ package struct ClientRates: Sendable {
         guard let rate = self.history, let wait = rate.wait(for: address, at: now) else { return }
         throw Self.problem(
             """
-            no more than \(rate.count) requests for history a second may come from one address for long \
-            (HistoryRequestsPerSecond): ask for larger pages, or come back later
+            one address may send at most \(rate.count) requests for history per second on average \
+            (HistoryRequestsPerSecond): request larger pages, or try again later
             """,
             wait
         )

@@ -24,7 +24,7 @@ package final class ClientSeats: Sendable {
         if let limit = self.ofAddress, !limit.enter(address.network) {
             throw Self.problem(
                 .tooManyRequests,
-                "\(limit.limit) clients of this address are connected, which is the limit (MaxClientsPerAddress)",
+                "\(limit.limit) clients from this address are connected, which is the limit (MaxClientsPerAddress)",
                 .limitAddress
             )
         }
@@ -61,7 +61,7 @@ package final class ClientSeats: Sendable {
     private static func problem(_ status: HTTPResponseStatus, _ reached: String, _ cause: RefusalCause) -> Problem {
         Problem(
             status,
-            "\(reached): come back later",
+            "\(reached): try again later",
             cause: cause,
             headers: ["Retry-After": "\(self.retryAfterSeconds)"]
         )

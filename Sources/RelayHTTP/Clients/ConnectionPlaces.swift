@@ -28,7 +28,7 @@ final class ConnectionPlaces: Sendable {
         let isTrusted = peer.ipAddress.map { self.trustedProxies.trusts($0) } ?? false
         let place = Place(network: isTrusted ? nil : peer.network)
         if let limit = self.ofAddress, let network = place.network, !limit.enter(network) {
-            throw Problem(.tooManyRequests, "too many HTTP connections of one address", cause: .limitAddress)
+            throw Problem(.tooManyRequests, "too many HTTP connections from one address", cause: .limitAddress)
         }
         if !self.all.enter() {
             self.leaveAddress(place)

@@ -78,7 +78,7 @@ package final class EventStreamHandler: ChannelInboundHandler, SubscriberTranspo
         self.taken = taken
         guard self.turnsUntouched < 2 else {
             self.hasFailed = true
-            self.subscriber.leave(.nobody, reason: "took nothing")
+            self.subscriber.leave(.nobody, reason: "took no data")
             return context.close(promise: nil)
         }
         // What waits to be taken does the same.

@@ -75,7 +75,7 @@ package final class ReplayPages: Sendable {
                 let channel = read.stream.selection.only
                 let page = ReplayPage(entries, after: read.after, channel: channel, kind: read.stream.kind)
                 if page.isDamaged {
-                    self.observer.observe(.requestFailed(reason: "the log's file is damaged, events can't be read"))
+                    self.observer.observe(.requestFailed(reason: "the log's file is damaged: events can't be read"))
                 }
                 let (served, next) = self.state.withLock { $0.pageRead(page, of: read.stream, at: .now()) }
                 self.start(next)

@@ -14,7 +14,7 @@ struct ChannelsHandler {
         let subscribers = self.router.relay.subscribers.filter { access.mayRead($0.key, bearer) }
         var body = ByteBuffer()
         body.writeStaticString(#"{"channels":["#)
-        for (index, (channel, count)) in subscribers.sorted(by: { $0.key.text < $1.key.text }).enumerated() {
+        for (index, (channel, count)) in subscribers.sorted(by: { $0.key < $1.key }).enumerated() {
             if index > 0 { body.writeStaticString(",") }
             // One that was asked for since is not counted yet.
             body.writeJSON(channel, census.channels[channel] ?? .none, subscribers: count)

@@ -135,7 +135,7 @@ extension HistoryQuery {
     private static func id(_ name: String, _ target: RequestTarget) throws(BadParameter) -> EventID? {
         guard let text = try target.value(of: name) else { return nil }
         guard let id = EventID(decimal: text) else {
-            throw BadParameter(name: name, requirement: "has to be an event id (decimal, below 2^53)")
+            throw BadParameter(name: name, requirement: "must be an event id (decimal, below 2^53)")
         }
         return id
     }
@@ -144,7 +144,7 @@ extension HistoryQuery {
         guard let text = try target.value(of: "limit") else { return Self.defaultLimit }
         guard let limit = EventID(decimal: text).map({ Int($0.rawValue) }), Self.limits.contains(limit) else {
             let (least, most) = (Self.limits.lowerBound, Self.limits.upperBound)
-            throw BadParameter(name: "limit", requirement: "has to be a number from \(least) to \(most)")
+            throw BadParameter(name: "limit", requirement: "must be a number from \(least) to \(most)")
         }
         return limit
     }

@@ -98,7 +98,7 @@ struct ListenRequest: Equatable {
                 .upgradeRequired,
                 """
                 this address is for WebSocket clients, and for server-sent events with the header \
-                'Accept: text/event-stream'. To read what was, ask for /history/{channel}
+                'Accept: text/event-stream'. For past events, use /history/{channel}
                 """,
                 headers: ["Upgrade": "websocket", "Connection": "upgrade"]
             )
@@ -109,13 +109,13 @@ struct ListenRequest: Equatable {
     private static func start(at lastSeenID: String?, _ target: RequestTarget) throws(BadParameter) -> Start {
         let logID = try target.value(of: "log")
         if let logID, logID.isEmpty || logID.utf8.count > Self.maximumLogIDBytes {
-            throw BadParameter(name: "log", requirement: "has to be the 'log' of a live message, or absent")
+            throw BadParameter(name: "log", requirement: "must be the 'log' of a live message, or absent")
         }
         guard let lastSeenID, lastSeenID != "latest" else { return .latest }
         guard let id = EventID(decimal: lastSeenID) else {
             throw BadParameter(
                 name: "last-seen-id",
-                requirement: "has to be the id of the last message seen (decimal, below 2^53), 0 or latest"
+                requirement: "must be the id of the last message seen (decimal, below 2^53), 0 or latest"
             )
         }
         return .after(id, logID: logID)
@@ -126,7 +126,7 @@ struct ListenRequest: Equatable {
         let ids = request.headers["Last-Event-ID"]
         if ids.isEmpty { return nil }
         guard ids.count == 1, let id = EventID(decimal: ids[0]) else {
-            throw Problem(.badRequest, "the header Last-Event-ID has to be the id of the last event seen, or absent")
+            throw Problem(.badRequest, "the header Last-Event-ID must be the id of the last event seen, or absent")
         }
         // The URL's `log` is of the time when it was made, and the id is newer.
         return .after(id, logID: nil)
@@ -136,7 +136,7 @@ struct ListenRequest: Equatable {
         switch try target.value(of: "format") {
         case nil: false
         case "raw": true
-        default: throw BadParameter(name: "format", requirement: "has to be raw, for the payloads alone, or absent")
+        default: throw BadParameter(name: "format", requirement: "must be raw, for payloads only, or absent")
         }
     }
 

@@ -140,7 +140,7 @@ final class Router: Sendable {
     func problem(of error: any Error) -> Problem {
         guard let problem = Problem(refusing: error) else {
             self.observer.observe(.requestFailed(reason: "\(error)"))
-            return Problem(.serviceUnavailable, "the relay can't answer now: its log says why. Come back later")
+            return Problem(.serviceUnavailable, "the relay can't answer now; its log says why. Try again later")
         }
         self.observe(problem)
         return problem
@@ -161,7 +161,7 @@ final class Router: Sendable {
         // RFC 9112, section 3.2: links and the relay's own origin are made of it.
         let hosts = request.headers["Host"].count
         if hosts > 1 || hosts == 0 && request.version == .http1_1 {
-            throw Problem(.badRequest, "the request needs one header Host, and has \(hosts)")
+            throw Problem(.badRequest, "the request must have one Host header, but has \(hosts)")
         }
         let target = try RequestTarget(uri: request.uri)
         guard let path = self.options.pathBelowBase(target.segments) else { throw self.notFound }
@@ -244,7 +244,7 @@ final class Router: Sendable {
         if isAllowed { return self.cors.preflight(methods: names) }
         throw Problem(
             .methodNotAllowed,
-            "\(request.method) is not for this address: use GET",
+            "\(request.method) is not supported at this address: use GET",
             headers: ["Allow": names]
         )
     }
@@ -261,7 +261,7 @@ final class Router: Sendable {
     private static let listenMethods: [HTTPMethod] = [.GET, .OPTIONS]
 
     private var notFound: Problem {
-        Problem(.notFound, "there is nothing at this address. There are \(self.surface.addresses)")
+        Problem(.notFound, "there is nothing at this address. Valid addresses are \(self.surface.addresses)")
     }
 
     /// The channel's name, if it is one and allowed.
@@ -280,7 +280,7 @@ final class Router: Sendable {
     func selection(_ target: RequestTarget) throws -> ChannelSelection {
         let texts = target.values(of: "channel")
         if texts.isEmpty {
-            throw BadParameter(name: "channel", requirement: "has to be given, once for each channel or pattern")
+            throw BadParameter(name: "channel", requirement: "must be given, once for each channel or pattern")
         }
         return try self.selection(texts)
     }
@@ -319,8 +319,8 @@ extension Problem {
     static let tooManyChannels = Problem(
         .badRequest,
         """
-        a connection has \(ChannelSelection.maximumChannels) channels at the most, of these \
-        \(ChannelSelection.maximumPatterns) patterns: open another for the rest
+        a connection can have at most \(ChannelSelection.maximumChannels) channels, of which at most \
+        \(ChannelSelection.maximumPatterns) are patterns: open another connection for the rest
         """
     )
 

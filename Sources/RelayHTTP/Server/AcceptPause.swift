@@ -74,7 +74,7 @@ package final class AcceptPause: ChannelInboundHandler {
     /// Before the next ones take the last descriptors: these may be gone without anyone waiting to be accepted.
     package func channelReadComplete(context: ChannelHandlerContext) {
         if self.spares.isHeld, !Descriptors.areMoreLeft(than: Self.acceptedAtOnce) {
-            self.pause("hardly any descriptors are left", context)
+            self.pause("almost no file descriptors are left", context)
         }
         context.fireChannelReadComplete()
     }
@@ -97,7 +97,7 @@ package final class AcceptPause: ChannelInboundHandler {
         server.eventLoop.assumeIsolated().scheduleTask(in: Self.duration) {
             guard server.isActive else { return }
             guard self.spares.take(leaving: Self.acceptedAtOnce) else {
-                self.failed("there are still too few descriptors")
+                self.failed("there are still too few file descriptors")
                 return self.resumeLater(server)
             }
             self.isPausing = false

@@ -94,7 +94,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             if head.headers.contains(name: "Expect") {
                 let problem = Problem(
                     .expectationFailed,
-                    "no request here has a body: leave out it and the header Expect"
+                    "requests here have no body: leave it out, and the header Expect"
                 )
                 return self.refuse(problem, to: head, keepAlive: false, context)
             }
@@ -103,7 +103,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
             self.bodyBytes += bytes.readableBytes
             if self.bodyBytes > Self.maximumBodyBytes, let head = self.head {
                 self.head = nil
-                let problem = Problem(.payloadTooLarge, "no request here has a body: leave it out")
+                let problem = Problem(.payloadTooLarge, "requests here have no body: leave it out")
                 self.refuse(problem, to: head, keepAlive: false, context)
             }
         case .end:
@@ -308,7 +308,7 @@ package final class HTTPConnectionHandler: ChannelInboundHandler, RemovableChann
         let problem =
             error == .headerOverflow
             ? Problem(.requestHeaderFieldsTooLarge, "the request's headers are too large: send fewer and shorter ones")
-            : Problem(.badRequest, "this is no HTTP request that could be understood: \(error)")
+            : Problem(.badRequest, "the request is not valid HTTP: \(error)")
         self.refuse(problem, to: .unknown, keepAlive: false, context)
     }
 

@@ -164,7 +164,7 @@ package final class HTTPServer: Sendable {
                     let pause = AcceptPause(
                         connections: served.allConnections,
                         refused: {
-                            let reason = "too few descriptors (ulimit -n)"
+                            let reason = "too few file descriptors (ulimit -n)"
                             observer.observe(.requestRefused(.limitConnections, status: 503, reason: reason))
                         },
                         failed: { observer.observe(.acceptFailed(reason: $0)) }
@@ -359,7 +359,7 @@ package struct CannotListen: Error, CustomStringConvertible {
     package var description: String {
         """
         can't listen at \(self.host):\(self.port): \(self.reason). Stop what uses the port, or set \(self.settings) \
-        to others
+        to other values
         """
     }
 }
@@ -369,6 +369,6 @@ package struct StoppedListening: Error, CustomStringConvertible {
     package init() {}
 
     package var description: String {
-        "no more connections can be accepted: the system took the port away (see the line before). Start it again"
+        "no more connections can be accepted: the open port failed (see the line before). Restart the relay"
     }
 }

@@ -36,7 +36,7 @@ package struct HealthRequest: Sendable {
 
     private static func reason(_ error: any Error) -> String {
         switch error {
-        case ChannelError.connectTimeout: "nothing within 5 s"
+        case ChannelError.connectTimeout: "no answer within 5 s"
         case ChannelError.eof: "the connection was closed without an answer"
         case let error as NIOConnectionError: error.connectionErrors.first.map { "\($0.error)" } ?? "\(error)"
         default: "\(error)"

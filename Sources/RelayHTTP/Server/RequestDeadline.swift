@@ -93,7 +93,7 @@ package final class RequestDeadline: ChannelDuplexHandler, RemovableChannelHandl
         guard self.hasReceived else { return context.close(promise: nil) }
         let milliseconds = self.limit.nanoseconds / 1_000_000
         let time = milliseconds % 1000 == 0 ? "\(milliseconds / 1000) s" : "\(milliseconds) ms"
-        let problem = Problem(.requestTimeout, "the request was not complete after \(time): send it at once")
+        let problem = Problem(.requestTimeout, "the request was not complete after \(time): send it faster")
         context.fireUserInboundEventTriggered(Refusal.decided(problem))
         let response = problem.response
         guard case .bytes(let body) = response.body else { preconditionFailure("a problem has its text") }

@@ -87,9 +87,9 @@ package enum BadRequestTarget: Error, Equatable {
 extension BadRequestTarget: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .notAPath: "the request's target has to be a path that begins with a slash"
+        case .notAPath: "the request's target must be a path that begins with a slash"
         case .badPercentEncoding:
-            "the URL has a '%' that two hexadecimal digits don't follow: write a percent sign as %25"
+            "the URL has a '%' without two hexadecimal digits after it: write a percent sign as %25"
         case .notUTF8: "the URL's percent-encoded bytes are not UTF-8: encode the text as UTF-8 first"
         }
     }

@@ -24,10 +24,12 @@ struct LiveSubscribers {
     private var seeking: [ObjectIdentifier: Group] = [:]
     /// Those of them that find a channel, as far as a batch had it since the last of them came or went: each pattern is
     /// compared with a name once, not once for each batch.
-    private var finding: [ChannelName: [Group]] = [:]
+    private var finding: [ChannelName: [Group]] = [:] { didSet { if self.finding.isEmpty { self.found = 0 } } }
+    /// How many names and groups are in there.
+    private var found = 0
 
-    /// Names of channels that are given up stay in there; beyond so many all are looked for anew.
-    private static let maximumFinding = 10_000
+    /// Beyond so many all are looked for anew; each takes some 8 bytes or, as a name, some 100.
+    private static let maximumFinding = 100_000
 
     /// Whom a batch concerns.
     mutating func groups(for frames: FrameBatch) -> [Group] {
@@ -49,8 +51,9 @@ struct LiveSubscribers {
     private mutating func finders(of channel: ChannelName) -> [Group] {
         if let groups = self.finding[channel] { return groups }
         let groups = self.seeking.values.filter { $0.selection.finds(channel) }
-        if self.finding.count >= Self.maximumFinding { self.finding = [:] }
+        if self.found >= Self.maximumFinding { self.finding = [:] }
         self.finding[channel] = groups
+        self.found += 1 + groups.count
         return groups
     }
 

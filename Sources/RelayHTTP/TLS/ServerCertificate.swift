@@ -126,9 +126,9 @@ package struct CertificateUnusable: Error, CustomStringConvertible {
         let what = "\(self.setting) '\(self.path)' can't be used"
         return switch self.reason {
         case .unreadable(let error):
-            "\(what): it has to be a PEM file that may be read, and a key one without a passphrase (\(error))"
+            "\(what): it must be a readable PEM file, and a key must be without a passphrase (\(error))"
         case .empty:
-            "\(what): there is no certificate in it. Put the server's own first, then those that lead to its authority"
+            "\(what): it contains no certificate. Put the server's own first, then its chain up to the authority"
         case .mismatch(let error):
             "\(what): it does not belong to the first certificate of TlsServerCertificateFile (\(error))"
         }

@@ -17,12 +17,12 @@ package struct HistoryWait: Equatable {
         let seconds = EventID(decimal: text.hasSuffix("s") ? String(text.dropLast()) : text)?.rawValue
         guard let seconds, Self.bounds.contains(seconds) else {
             let (least, most) = (Self.bounds.lowerBound, Self.bounds.upperBound)
-            throw BadParameter(name: "wait", requirement: "has to be \(least)s to \(most)s")
+            throw BadParameter(name: "wait", requirement: "must be from \(least)s to \(most)s")
         }
         guard query.after != nil, query.before == nil else {
             throw BadParameter(
                 name: "wait",
-                requirement: "needs 'after', the id that is waited beyond, and no 'before' beside it"
+                requirement: "needs 'after', the id to wait beyond, and must come without 'before'"
             )
         }
         self.duration = .seconds(seconds)

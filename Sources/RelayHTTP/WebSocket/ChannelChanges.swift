@@ -48,7 +48,7 @@ package final class ChannelChanges {
             let change = self.waiting.removeFirst()
             let most = ChannelSelection.maximumChannels
             if change.unsubscribe?.count ?? 0 > most || change.subscribe?.count ?? 0 > most {
-                self.refuse([], Problem(.badRequest, "a request names \(most) channels at the most"), subscriber)
+                self.refuse([], Problem(.badRequest, "a request may name at most \(most) channels"), subscriber)
                 continue
             }
             if let texts = change.unsubscribe { self.unsubscribe(texts, subscriber) }

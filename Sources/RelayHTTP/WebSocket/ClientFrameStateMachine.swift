@@ -54,19 +54,19 @@ package struct ClientFrameStateMachine {
         self.state = .over
         return switch error {
         case .invalidFrameLength: Self.tooBig
-        case .fragmentedControlFrame: .refuse(.protocolError, reason: "a control frame is never fragmented")
-        case .multiByteControlFrameLength: .refuse(.protocolError, reason: "a control frame has 125 bytes at the most")
+        case .fragmentedControlFrame: .refuse(.protocolError, reason: "a control frame must not be fragmented")
+        case .multiByteControlFrameLength: .refuse(.protocolError, reason: "a control frame has at most 125 bytes")
         }
     }
 
-    private static let tooBig = Action.refuse(.messageTooBig, reason: "messages from clients are limited")
+    private static let tooBig = Action.refuse(.messageTooBig, reason: "the message is too large")
 
     private mutating func judge(_ frame: WebSocketFrame) -> Action {
         guard frame.maskKey != nil else {
-            return .refuse(.protocolError, reason: "a client's frames have to be masked")
+            return .refuse(.protocolError, reason: "a client's frames must be masked")
         }
         guard !frame.rsv1, !frame.rsv2, !frame.rsv3 else {
-            return .refuse(.protocolError, reason: "no extension was agreed on")
+            return .refuse(.protocolError, reason: "no extension was negotiated")
         }
         switch (frame.opcode, self.state) {
         case (.ping, _):
@@ -82,7 +82,7 @@ package struct ClientFrameStateMachine {
         case (.text, _), (.binary, _):
             return .refuse(.protocolError, reason: "a message begins within another")
         case (.continuation, _):
-            return .refuse(.protocolError, reason: "nothing is there to continue")
+            return .refuse(.protocolError, reason: "there is no message to continue")
         default:
             return .refuse(.protocolError, reason: "unknown opcode")
         }
@@ -95,7 +95,7 @@ package struct ClientFrameStateMachine {
         if message.isText {
             let isValid = message.text.accepts(frame.unmaskedData.readableBytesView)
             guard isValid, !frame.fin || message.text.isAtBoundary else {
-                return .refuse(.notUTF8, reason: "a text message has to be UTF-8")
+                return .refuse(.notUTF8, reason: "a text message must be UTF-8")
             }
         }
         self.state = frame.fin ? .betweenMessages : .withinMessage(message)
@@ -107,11 +107,11 @@ package struct ClientFrameStateMachine {
         var payload = payload
         if payload.readableBytes == 0 { return .answerClose(CloseCode.normal.rawValue) }
         guard let code = payload.readInteger(as: UInt16.self), self.mayBeSent(code) else {
-            return .answerClose(CloseCode.protocolError.rawValue, reason: "no close code that may be sent")
+            return .answerClose(CloseCode.protocolError.rawValue, reason: "the close code is not valid")
         }
         var text = UTF8Check()
         guard text.accepts(payload.readableBytesView), text.isAtBoundary else {
-            return .answerClose(CloseCode.notUTF8.rawValue, reason: "the reason of a close has to be UTF-8")
+            return .answerClose(CloseCode.notUTF8.rawValue, reason: "a close reason must be UTF-8")
         }
         return .answerClose(code)
     }

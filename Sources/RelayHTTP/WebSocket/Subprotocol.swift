@@ -22,7 +22,7 @@ enum Subprotocol {
             String($0.dropFirst(self.tokenPrefix.count))
         }
         guard tokens.isEmpty || offered.contains(where: { $0 == self.name }) else {
-            throw Problem.ambiguousToken("offer the subprotocol \(self.name) beside \(self.tokenPrefix) and the token")
+            throw Problem.ambiguousToken("offer the subprotocol \(self.name) together with \(self.tokenPrefix)<token>")
         }
         return tokens
     }

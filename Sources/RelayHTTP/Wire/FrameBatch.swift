@@ -62,7 +62,7 @@ package final class FrameBatch: Sendable {
         var found = selection.names.filter { self.places[$0] != nil }
         if selection.patterns.isEmpty { return found }
         found += self.places.keys.filter { selection.finds($0) && !selection.names.contains($0) }
-        return found.sorted { $0.text < $1.text }
+        return found.sorted()
     }
 
     package func frames(of selection: ChannelSelection, _ kind: FrameKind) -> EncodedFrames {

@@ -61,7 +61,7 @@ struct ConfigurationErrorTests {
                     + "localhost, but is ['a'] in /etc/pg_eventrelay.toml, line 3.",
                 "HttpPort must be a whole number from 0 to 65535, or off, but is 77.5 in /etc/pg_eventrelay.toml, line 6.",
                 "UrlBase must be an http, https, ws or wss URL such as https://events.example.com, or empty, "
-                    + "but is example in /etc/pg_eventrelay.toml, line 7. TOML wants text in quotes.",
+                    + "but is example in /etc/pg_eventrelay.toml, line 7. TOML needs text in quotes.",
             ]
         )
     }
@@ -69,9 +69,9 @@ struct ConfigurationErrorTests {
     @Test func `an unknown key is named with the nearest one`() throws {
         #expect(
             try configurationProblems(files: [etcFile: "HtpPort = 1\n[Server]\nHttpPort = 1"]) == [
-                "There is no setting 'HtpPort', which stands in /etc/pg_eventrelay.toml, line 1. "
+                "Unknown setting 'HtpPort' in /etc/pg_eventrelay.toml, line 1. "
                     + "Did you mean HttpPort?",
-                "There is no setting 'Server.HttpPort', which stands in /etc/pg_eventrelay.toml, line 3.",
+                "Unknown setting 'Server.HttpPort' in /etc/pg_eventrelay.toml, line 3.",
             ]
         )
     }
@@ -88,7 +88,7 @@ struct ConfigurationErrorTests {
     func `an unknown variable is named with the nearest one`(variable: String, sentenceEnd: String) throws {
         #expect(
             try configurationProblems(environment: [variable: "1"]) == [
-                "There is no setting for the environment variable \(variable).\(sentenceEnd)"
+                "The environment variable \(variable) matches no setting.\(sentenceEnd)"
             ]
         )
     }
@@ -102,7 +102,7 @@ struct ConfigurationErrorTests {
     @Test func `a key given twice is named with both lines`() throws {
         #expect(
             try configurationProblems(files: [etcFile: "HttpPort = 1\nMaxClients = 2\nhttpport = 1"]) == [
-                "HttpPort is given twice in /etc/pg_eventrelay.toml, in line 1 and in line 3."
+                "HttpPort is given twice in /etc/pg_eventrelay.toml, in lines 1 and 3."
             ]
         )
     }
@@ -166,7 +166,7 @@ struct ConfigurationErrorTests {
         #expect(
             try configurationProblems(files: [etcFile: "DbConnection = postgres://me:secret@host/db"]) == [
                 "DbConnection must be a libpq connection string or URL, but is something else (not shown, it may "
-                    + "hold a password) in /etc/pg_eventrelay.toml, line 1. TOML wants text in quotes."
+                    + "hold a password) in /etc/pg_eventrelay.toml, line 1. TOML needs text in quotes."
             ]
         )
     }

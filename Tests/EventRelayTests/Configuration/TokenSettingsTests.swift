@@ -15,7 +15,7 @@ struct TokenSettingsTests {
     func `a setting of tokens without a key is an error with its place`(key: String, value: String) throws {
         let variable = "ES_\(key.uppercased())"
         let sentence =
-            "\(key), given in the environment variable \(variable), means nothing while no token is asked for: "
+            "\(key), given in the environment variable \(variable), has no effect while tokens are off: "
             + "set TokenSecret, TokenKeyFile or TokenJwksFile too."
         #expect(try configurationProblems(environment: [variable: value]) == [sentence])
         for source in [
@@ -35,9 +35,9 @@ struct TokenSettingsTests {
                 environment: ["ES_TOKENKEYFILE": "key.pem", "ES_TOKENSECRET": Self.secret]
             ) == [
                 "TokenKeyFile, given in the environment variable ES_TOKENKEYFILE, can't be used together with "
-                    + "TokenSecret: several keys go into a TokenJwksFile.",
+                    + "TokenSecret: put several keys into a TokenJwksFile.",
                 "TokenJwksFile, given on the command line (--token-jwks-file), can't be used together with TokenSecret: "
-                    + "several keys go into a TokenJwksFile.",
+                    + "put several keys into a TokenJwksFile.",
             ]
         )
     }

@@ -178,16 +178,22 @@ struct DatabaseFaultTests {
         async let hanging = SQLSession(database).run(
             "BEGIN; CREATE TABLE written (); SELECT pg_notify('\(Outage.channel)', 'late'); COMMIT"
         )
-        let line = try await outage.relay.waitForLog("PostgreSQL refuses the heartbeat")
-        #expect(line.contains("lock timeout"))
-        let health = try await HTTPTestClient.get("/health", port: outage.relay.port)
-        #expect(health.status == 200 && health.body.contains(#""heartbeat":{"state":"failing""#))
-        try await SQLSession(database).run("ALTER SYSTEM RESET synchronous_standby_names")
-        try await SQLSession(database).run("SELECT pg_reload_conf()")
+        do {
+            let line = try await outage.relay.waitForLog("PostgreSQL refuses the heartbeat")
+            #expect(line.contains("lock timeout"))
+            let health = try await HTTPTestClient.get("/health", port: outage.relay.port)
+            #expect(health.status == 200 && health.body.contains(#""heartbeat":{"state":"failing""#))
+            try await SQLSession(database).run("ALTER SYSTEM RESET synchronous_standby_names")
+            try await SQLSession(database).run("SELECT pg_reload_conf()")
+        } catch {
+            // The commit is awaited whatever happens, and nothing else would end it.
+            try postgres.stop()
+            throw error
+        }
         _ = try await hanging
         // No gap: nothing was lost.
         #expect(try await client.envelope().payload == "late")
-        try await outage.relay.waitForLog("PostgreSQL takes the heartbeat again")
+        try await outage.relay.waitForLog("PostgreSQL accepts the heartbeat again")
         #expect(!outage.relay.log().contains { $0.contains("no connection to PostgreSQL") })
     }
 }

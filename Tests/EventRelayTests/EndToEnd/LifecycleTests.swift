@@ -175,7 +175,7 @@ struct LifecycleTests {
         #expect(try await shell.exitStatus() == 0)
         let cases = [
             ("text.db", "not an SQLite database"), ("foreign.db", "another program"),
-            ("none/log.db", "Make the folder"),
+            ("none/log.db", "Create the folder"),
         ]
         for (name, words) in cases {
             let before = FileManager.default.contents(atPath: folder.file(name))

@@ -78,7 +78,7 @@ struct OriginalTests {
         let relay = try RelayProcess([], environment: [:], folder: folder.path)
         let start = try await relay.waitForLog("pg_eventrelay starts")
         #expect(start.contains("config/pg_eventserv.toml"))
-        try await relay.waitForLog("setting without effect")
+        try await relay.waitForLog("setting has no effect")
         let port = try await relay.waitForPort()
         try await relay.waitForLog("listening to PostgreSQL")
         let client = try await WebSocketTestClient.connect(port: port, "/listen/orders.new")

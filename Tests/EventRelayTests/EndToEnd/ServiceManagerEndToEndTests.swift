@@ -30,7 +30,7 @@ struct ServiceManagerEndToEndTests {
     }
 
     private func isOutage(_ message: String) -> Bool {
-        message.hasPrefix("STATUS=no PostgreSQL since ") && message.hasSuffix("(unreachable)")
+        message.hasPrefix("STATUS=no connection to PostgreSQL since ") && message.hasSuffix("(unreachable)")
     }
 
     @Test
@@ -41,7 +41,7 @@ struct ServiceManagerEndToEndTests {
             folder: folder.path,
             environment: ["NOTIFY_SOCKET": folder.file("nobody")]
         )
-        try await relay.waitForLog("the service manager can't be told")
+        try await relay.waitForLog("can't report to the service manager")
         #expect(try await relay.stop() == 0)
     }
 

@@ -92,9 +92,9 @@ struct ServiceManagerServiceTests {
         status.source = .connected(since: since, server: "10.1.2.3")
         #expect(status.line == "listening to PostgreSQL")
         status.source = .disconnected(since: since, cause: .silent, reason: reason)
-        #expect(status.line == "no PostgreSQL since 2026-11-22T19:00:00.123456Z (silent)")
+        #expect(status.line == "no connection to PostgreSQL since 2026-11-22T19:00:00.123456Z (silent)")
         status.log = .failing(since: since, reason: "/var/lib is full")
-        #expect(status.line.hasSuffix("(silent), the log can't be written since 2026-11-22T19:00:00.123456Z"))
+        #expect(status.line.hasSuffix("(silent); the log has not been writable since 2026-11-22T19:00:00.123456Z"))
     }
 }
 

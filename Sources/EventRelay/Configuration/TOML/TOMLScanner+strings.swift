@@ -27,7 +27,7 @@ extension TOMLScanner {
             case quote:
                 // Three quotes end the text, and up to two more before them belong to it.
                 let count = 1 + self.take { $0 == quote }.count
-                guard count <= 5 else { throw self.error("too many quotes stand together") }
+                guard count <= 5 else { throw self.error("there are too many quotes in a row") }
                 text.append(contentsOf: repeatElement(quote, count: count < 3 ? count : count - 3))
                 if count >= 3 { return String(text) }
             case "\\" where hasEscapes:
@@ -38,7 +38,7 @@ extension TOMLScanner {
                 throw Self.unclosedString(firstLine)
             default:
                 guard scalar.value >= 0x20, scalar.value != 0x7F else {
-                    throw self.error("a control character stands in a text")
+                    throw self.error("a string contains a control character")
                 }
                 text.append(scalar)
             }
@@ -78,16 +78,16 @@ extension TOMLScanner {
         }
         guard hexadecimal.count == digits, let scalar = UInt32(hexadecimal, radix: 16).flatMap(Unicode.Scalar.init)
         else {
-            throw self.error("an escape names no Unicode character")
+            throw self.error("an escape is not a Unicode character")
         }
         return scalar
     }
 
     private var loneBackslash: TOMLSyntaxError {
-        self.error("a backslash must be written twice, or the text stand in single quotes,")
+        self.error("a backslash must be doubled, or the string put in single quotes,")
     }
 
     private static func unclosedString(_ firstLine: Int) -> TOMLSyntaxError {
-        TOMLSyntaxError(line: firstLine, problem: "the closing quote of a text is missing")
+        TOMLSyntaxError(line: firstLine, problem: "the closing quote of a string is missing")
     }
 }

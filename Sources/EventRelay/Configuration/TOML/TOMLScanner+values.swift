@@ -4,7 +4,7 @@ extension TOMLScanner {
 
     /// A value of any kind. A word without quotes ends at a line break, a comment, or one of the characters of `end`.
     mutating func takeValue(endingAt end: String, depth: Int = 0) throws(TOMLSyntaxError) -> WrittenValue {
-        guard depth <= Self.deepest else { throw self.error("too many brackets lie in one another") }
+        guard depth <= Self.deepest else { throw self.error("brackets are nested too deeply") }
         switch self.next {
         case "\"": return .text(try self.takeBasicString())
         case "'": return .text(try self.takeLiteralString())

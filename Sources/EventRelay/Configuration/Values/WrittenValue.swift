@@ -22,7 +22,7 @@ extension WrittenValue {
         case .integer(let integer): "\(integer)"
         case .boolean(let boolean): "\(boolean)"
         case .list(let texts): "[\(texts.map { "'\($0)'" }.joined(separator: ", "))]".excerpt
-        case .otherList: "a list of other things than text"
+        case .otherList: "a list with items other than text"
         case .table: "a table"
         case .word(let word): word.excerpt
         }
@@ -31,7 +31,7 @@ extension WrittenValue {
     /// What else may help who wrote the value.
     var remark: String? {
         switch self {
-        case .word(let word) where !word.prefix(1).allSatisfy("+-0123456789".contains): "TOML wants text in quotes."
+        case .word(let word) where !word.prefix(1).allSatisfy("+-0123456789".contains): "TOML needs text in quotes."
         case .word, .text, .integer, .boolean, .list, .otherList, .table: nil
         }
     }
