@@ -123,6 +123,7 @@ struct ReportQueueTests {
 
     @Test func `nothing is lost or reordered when a fast producer waits for room again and again`() async throws {
         let announced = Watched(0)
+        let refused = Watched(0)
         let queue = ReportQueue(capacity: 1_000) { announced.change { $0 += 1 } }
         let numbers = (0..<1_000).map(String.init)
         async let produced: Int = {
@@ -130,14 +131,17 @@ struct ReportQueueTests {
             for number in numbers where !queue.offer(report(number, bytes: 100)) {
                 waits += 1
                 let expected = waits
+                refused.change { $0 = expected }
                 try await announced.when { $0 >= expected }
             }
             queue.finish()
             return waits
         }()
+        // How often it is full after that is chance.
+        try await refused.when { $0 > 0 }
         var taken: [SourceReport] = []
         while let reports = await queue.next(BatchLimit(events: 7, bytes: .max)) { taken += reports }
         #expect(taken == numbers.map { report($0, bytes: 100) })
-        #expect(try await produced > 10)
+        #expect(try await produced > 0)
     }
 }
