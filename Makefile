@@ -171,9 +171,6 @@ tsan-short: requirements ## only those of what runs concurrently
 	    --filter '^(RelayClientTests|RelayCoreTests|RelayHTTPTests|RelayPostgresTests|RelaySQLiteTests|RelayTestSupportTests)\.' \
 	    --skip '(ChannelGlob|RandomInput|SeamExploration|StateMachine|Timestamp|UTF8Check|Wire)Tests'
 
-tsan-short-build: requirements ## only the build of tsan-short
-	EVENTRELAY_WITHOUT_PROGRAM=1 BUILD_ONLY=yes scripts/sanitize.sh thread
-
 asan: requirements ## the Swift tests under AddressSanitizer
 	scripts/sanitize.sh address $(TEST_FLAGS)
 
