@@ -265,9 +265,10 @@ let package = Package(
 // build.
 if Context.environment["EVENTRELAY_WITHOUT_PROGRAM"] != nil {
     let targets = [
-        "EventRelay", "EventRelayTests", "RelayTokens", "RelayTokensTests", "RelayWithoutLog", "WebSocketEcho",
+        "EventRelay", "EventRelayTests", "RelayObservability", "RelayObservabilityTests", "RelayTokens",
+        "RelayTokensTests", "RelayWithoutLog", "WebSocketEcho",
     ]
-    let packages = ["jwt-kit", "swift-argument-parser", "swift-service-lifecycle"]
+    let packages = ["jwt-kit", "swift-argument-parser", "swift-log", "swift-metrics", "swift-service-lifecycle"]
     package.products = []
     package.targets.removeAll { targets.contains($0.name) }
     package.dependencies.removeAll { dependency in

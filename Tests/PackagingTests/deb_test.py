@@ -118,7 +118,7 @@ class DebTest(unittest.TestCase):
         cls.packages = pathlib.Path(tempfile.mkdtemp(prefix="eventrelay-deb-"))
         cls.addClassCleanup(shutil.rmtree, cls.packages)
         for revision in ("1", "2"):
-            environment = os.environ | {"OUT": str(cls.packages), "REVISION": revision, "COMPRESSION": "gzip"}
+            environment = os.environ | {"OUT": str(cls.packages), "REVISION": revision, "COMPRESSION": "none"}
             subprocess.run(
                 [REPOSITORY / "scripts/package.sh", "deb"], check=True, env=environment, stdout=subprocess.DEVNULL
             )
