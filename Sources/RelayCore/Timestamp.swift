@@ -75,11 +75,7 @@ extension Int64 {
 extension UnsafeMutableRawBufferPointer {
     /// Writes the lowest decimal digits of a value, and what follows them.
     fileprivate func write(_ value: Int64, at place: Range<Int>, then separator: Unicode.Scalar) {
-        var rest = value.magnitude
-        for index in place.reversed() {
-            self[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
-        }
+        self.writeDigits(of: value.magnitude, at: place)
         self[place.upperBound] = UInt8(ascii: separator)
     }
 }

@@ -37,8 +37,8 @@ final class EventMerge {
 
     /// - Parameters:
     ///   - sources: `maximumSources` at the most.
-    ///   - take: is given each event until it returns false.
-    func eachEvent(of sources: [Source], take: (Event) -> Bool) throws {
+    ///   - take: is given each row, which has `columns` first, until it returns false.
+    func eachRow(of sources: [Source], take: (SQLiteStatement, ChannelName) -> Bool) throws {
         precondition(sources.count <= Self.maximumSources, "so many channels are not read side by side")
         while self.statements.count < sources.count { self.statements.append(try self.connection.prepare(self.select)) }
         let statements = self.statements[..<sources.count]
@@ -54,7 +54,7 @@ final class EventMerge {
         }
         while ahead.count > 1, let next = ahead.indices.min(by: { self.comesFirst(ahead[$0].id, ahead[$1].id) }) {
             let place = ahead[next].place
-            if !take(Self.event(statements[place], of: sources[place].channel)) { return }
+            if !take(statements[place], sources[place].channel) { return }
             if try statements[place].step() {
                 ahead[next].id = statements[place].id(0)
             } else {
@@ -66,18 +66,7 @@ final class EventMerge {
         guard let place = ahead.first?.place else { return }
         let statement = statements[place]
         repeat {
-            if !take(Self.event(statement, of: sources[place].channel)) { return }
+            if !take(statement, sources[place].channel) { return }
         } while try statement.step()
-    }
-
-    /// - Parameter row: has `columns` first.
-    static func event(_ row: SQLiteStatement, of channel: ChannelName) -> Event {
-        let id = row.id(0)
-        return Event(
-            id: id,
-            channel: channel,
-            time: Timestamp(microseconds: id.rawValue &- row.integer(1)),
-            payload: Payload(row.bytes(2), isValidUTF8: row.isText(2))
-        )
     }
 }

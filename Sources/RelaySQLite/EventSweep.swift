@@ -34,8 +34,12 @@ final class EventSweep {
 
     /// - Parameters:
     ///   - limit: of events, after which `take` wants no more.
-    ///   - take: is given each event until it returns false.
-    func eachEvent(of sources: [EventMerge.Source], limit: Int, take: (Event) -> Bool) throws {
+    ///   - take: is given each row, which has `EventMerge.columns` first, until it returns false.
+    func eachRow(
+        of sources: [EventMerge.Source],
+        limit: Int,
+        take: (SQLiteStatement, ChannelName) -> Bool
+    ) throws {
         guard let after = sources.map(\.after).min(), let before = sources.map(\.before).max() else { return }
         let byRow = Dictionary(sources.map { ($0.rowID, $0) }) { first, _ in first }
         var (seen, taken, passedOver, isDone) = (0, 0, 0, false)
@@ -47,7 +51,7 @@ final class EventSweep {
                 return passedOver < Self.bytesPassedOver
             }
             taken += 1
-            isDone = !take(EventMerge.event(row, of: source.channel))
+            isDone = !take(row, source.channel)
             return !isDone
         }
         try self.all.eachRow {

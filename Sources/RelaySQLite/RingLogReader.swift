@@ -90,14 +90,14 @@ final class RingLogReader {
         through: EventID,
         limit: Int
     ) throws -> LogPage {
-        var entries: [LogEntry] = []
+        var opening: [LogEntry] = []
         var from = after
         if let gap = try self.evictedGap(of: channels, only: only, after: after, through: through) {
             from = gap.id
-            entries.append(.gap(gap))
-            if limit <= 1 { return LogPage(entries: entries, next: from, atEnd: from == through) }
+            opening = [.gap(gap)]
+            if limit <= 1 { return LogPage(entries: opening, next: from, atEnd: from == through) }
         }
-        let window = Window(after: from, before: through.next, limit: max(1, limit - entries.count))
+        let window = Window(after: from, before: through.next, limit: max(1, limit - opening.count))
         let rest = try self.entries(
             of: channels.rows,
             only: only,
@@ -105,7 +105,7 @@ final class RingLogReader {
             cursor: after,
             maximumBytes: Self.pageBytes
         )
-        entries.append(contentsOf: rest.entries)
+        let entries = opening.isEmpty ? rest.entries : opening + rest.entries
         return LogPage(entries: entries, next: rest.end ?? through, atEnd: rest.end == nil)
     }
 
@@ -289,7 +289,7 @@ final class RingLogReader {
     /// - Parameter only: the channel, where it can only be one: gaps of all are told as its own.
     /// - Returns: `end`: the last id that the entries account for; nil if that is the whole window.
     private func entries(
-        of rows: [ChannelRow],
+        of channels: [ChannelRow],
         only: ChannelName?,
         _ window: Window,
         ascending: Bool = true,
@@ -297,30 +297,29 @@ final class RingLogReader {
         maximumBytes: Int
     ) throws -> (entries: [LogEntry], end: EventID?) {
         let comesFirst: (EventID, EventID) -> Bool = ascending ? { $0 < $1 } : { $0 > $1 }
-        var bytes = 0
-        var events: [LogEntry] = []
+        var rows = EventRows()
         var isCut = false
-        let sources = rows.map {
+        let sources = channels.map {
             let after = max(window.after, $0.evictedThrough)
             return EventMerge.Source(channel: $0.name, rowID: $0.rowID, after: after, before: window.before)
         }
-        func take(_ event: Event) -> Bool {
-            events.append(.event(event))
-            bytes += event.payload.bytes.count
-            isCut = events.count == window.limit || bytes >= maximumBytes
+        func take(_ row: SQLiteStatement, _ channel: ChannelName) -> Bool {
+            rows.append(row, of: channel)
+            isCut = rows.count == window.limit || rows.payloadBytes >= maximumBytes
             return !isCut
         }
         if sources.count <= EventMerge.maximumSources {
-            try (ascending ? self.oldestFirst : self.newestFirst).eachEvent(of: sources, take: take)
+            try (ascending ? self.oldestFirst : self.newestFirst).eachRow(of: sources, take: take)
         } else {
             let sweep = ascending ? self.manyOldestFirst : self.manyNewestFirst
-            try sweep.eachEvent(of: sources, limit: window.limit, take: take)
+            try sweep.eachRow(of: sources, limit: window.limit, take: take)
         }
+        let events = rows.entries()
         // Where the events were cut short, nothing beyond their end is accounted for.
         var window = window
         var end = isCut ? events.last?.id : nil
         if let end { if ascending { window.before = end.next } else { window.after = EventID(end.rawValue - 1) } }
-        let gaps = try self.gaps(of: rows, only: only, window, ascending: ascending, cursor: cursor)
+        let gaps = try self.gaps(of: channels, only: only, window, ascending: ascending, cursor: cursor)
         if gaps.isEmpty { return (events, end) }
         var entries = (events + gaps).sorted { comesFirst($0.id, $1.id) }
         if gaps.count == window.limit, let last = gaps.last?.id {

@@ -212,13 +212,14 @@ final class SQLiteStatement {
     }
 
     func text(_ column: Int32) -> String {
-        String(decoding: self.bytes(column), as: UTF8.self)
+        self.withBytes(column) { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// The bytes of a TEXT or BLOB.
-    func bytes(_ column: Int32) -> [UInt8] {
-        guard let pointer = sqlite3_column_blob(self.statement, column) else { return [] }
-        return Array(UnsafeRawBufferPointer(start: pointer, count: Int(sqlite3_column_bytes(self.statement, column))))
+    /// The bytes of a TEXT or BLOB, which are there for `body` only.
+    func withBytes<Result>(_ column: Int32, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        // In this order, as the first may change the value's form.
+        let start = sqlite3_column_blob(self.statement, column)
+        return body(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(self.statement, column))))
     }
 }
 

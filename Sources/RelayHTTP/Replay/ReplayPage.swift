@@ -21,9 +21,10 @@ package struct ReplayPage: Sendable {
         self.after = after
         self.through = page.next
         self.hasMore = !page.atEnd
-        self.holdsAfter = page.entries.lazy.compactMap(\.evictedThrough).max() ?? after
-        self.losses = page.entries.filter(\.isLoss).map(\.id)
-        self.isDamaged = page.entries.contains { $0.gapReason == .damaged }
+        let gaps = page.gaps
+        self.holdsAfter = gaps.filter { $0.reason == .evicted }.map { EventID($0.before.rawValue - 1) }.max() ?? after
+        self.losses = gaps.filter(\.isLoss).map(\.id)
+        self.isDamaged = gaps.contains { $0.reason == .damaged }
         self.frames = EncodedFrames(page.entries, channel: channel, kind: kind)
     }
 
@@ -69,22 +70,19 @@ package struct ReplayPage: Sendable {
     }
 }
 
-extension LogEntry {
+extension LogPage {
+    /// There are few, if any.
+    fileprivate var gaps: [Gap] {
+        self.entries.compactMap { if case .gap(let gap) = $0 { gap } else { nil } }
+    }
+}
+
+extension Gap {
     /// Events that were in the log's care and that the subscriber was too late for.
     fileprivate var isLoss: Bool {
-        switch self.gapReason {
+        switch self.reason {
         case .evicted, .unlogged, .damaged: true
-        case .disconnected, .restarted, .unrecorded, .ahead, .replaced, nil: false
+        case .disconnected, .restarted, .unrecorded, .ahead, .replaced: false
         }
-    }
-
-    /// Up to where events of a channel are gone.
-    fileprivate var evictedThrough: EventID? {
-        guard case .gap(let gap) = self, gap.reason == .evicted else { return nil }
-        return EventID(gap.before.rawValue - 1)
-    }
-
-    fileprivate var gapReason: Gap.Reason? {
-        if case .gap(let gap) = self { gap.reason } else { nil }
     }
 }

@@ -20,11 +20,14 @@ package struct EncodedFrames: Sendable {
         buffer.reserveCapacity(entries.reduce(0) { $0 + $1.likelyFrameBytes })
         self.frames.reserveCapacity(entries.count)
         for entry in entries {
-            if case .gap(let gap) = entry {
+            switch entry {
+            case .event(let event):
+                buffer.write(event, as: kind)
+            case .gap(let gap):
                 if !kind.tellsPosition { continue }
                 self.gaps.append((gap.id, gap.reason))
+                buffer.write(.gap(gap, channel: channel ?? gap.channel), as: kind)
             }
-            buffer.write(WireMessage(entry, channel: channel), as: kind)
             self.frames.append((entry.id, buffer.writerIndex))
         }
         // Room was made for the longest that each could have become. These may be kept for long.

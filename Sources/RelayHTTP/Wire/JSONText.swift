@@ -43,19 +43,14 @@ struct JSONWriter {
 
     mutating func write(_ number: Int64) {
         if number < 0 { self.write(UInt8(ascii: "-")) }
-        var magnitude = number.magnitude
+        let magnitude = number.magnitude
         var digits = 1
         var power: UInt64 = 10
         while digits < 19, magnitude >= power {
             digits += 1
             power *= 10
         }
-        let place = self.take(digits)
-        for index in stride(from: digits - 1, through: 0, by: -1) {
-            let (quotient, digit) = magnitude.quotientAndRemainder(dividingBy: 10)
-            place[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)
-            magnitude = quotient
-        }
+        self.take(digits).writeDigits(of: magnitude, at: 0..<digits)
     }
 
     /// In RFC 3339, without quotes.
@@ -82,7 +77,7 @@ struct JSONWriter {
         texts.reduce(2) { $0 + 1 + self.maximumBytes(ofString: $1.utf8.count) }
     }
 
-    mutating func writeString(_ bytes: [UInt8]) {
+    mutating func writeString(_ bytes: ArraySlice<UInt8>) {
         bytes.withUnsafeBytes { self.writeString($0) }
     }
 

@@ -32,25 +32,51 @@ extension WireMessage {
     }
 }
 
+/// All names of fields, numbers, times and reasons of a message, and its channel, take no more.
+private let maximumFixedBytes = 256 + JSONWriter.maximumBytes(ofString: ChannelName.maximumBytes)
+
+extension Event {
+    /// What its message's JSON can take at the most.
+    fileprivate var maximumBytes: Int {
+        let payload = JSONWriter.maximumBytes(ofString: self.payload.repaired.count)
+        let bytes = self.payload.isValidUTF8 ? 0 : JSONWriter.maximumBytes(ofBase64: self.payload.bytes.count)
+        return maximumFixedBytes + payload + bytes
+    }
+
+    /// Writes its message without making one, which would be a copy of it.
+    fileprivate func write(to json: inout JSONWriter) {
+        json.write(#"{"type":"event","id":"#)
+        json.write(self.id.rawValue)
+        json.write(#","channel":"#)
+        json.writeString(self.channel.text)
+        json.write(#","time":""#)
+        json.write(self.time)
+        json.write(#"","payload":"#)
+        json.writeString(self.payload.repaired)
+        if !self.payload.isValidUTF8 {
+            // JSON text can't hold these bytes, so they come along in full.
+            json.write(#","payload_base64":"#)
+            json.writeBase64(Array(self.payload.bytes))
+        }
+        json.write("}")
+    }
+}
+
 extension WireMessage {
     /// What the JSON of the message can take at the most.
     fileprivate var maximumBytes: Int {
-        // All names of fields, numbers, times and reasons together.
-        let fixed = 256
         switch self {
         case .event(let event):
-            let payload = JSONWriter.maximumBytes(ofString: event.payload.repaired.count)
-            let bytes = event.payload.isValidUTF8 ? 0 : JSONWriter.maximumBytes(ofBase64: event.payload.bytes.count)
-            return fixed + JSONWriter.maximumBytes(ofString: ChannelName.maximumBytes) + payload + bytes
+            return event.maximumBytes
         case .gap:
-            return fixed + JSONWriter.maximumBytes(ofString: ChannelName.maximumBytes)
+            return maximumFixedBytes
         case .live(_, let logID):
-            return fixed + JSONWriter.maximumBytes(ofString: logID.utf8.count)
+            return maximumFixedBytes + JSONWriter.maximumBytes(ofString: logID.utf8.count)
         case .subscribed(let channels, _), .unsubscribed(let channels, _):
-            return fixed + JSONWriter.maximumBytes(ofStrings: channels)
+            return maximumFixedBytes + JSONWriter.maximumBytes(ofStrings: channels)
         case .refused(let channels, _, let detail, _):
             let sentence = JSONWriter.maximumBytes(ofString: detail.utf8.count)
-            return fixed + JSONWriter.maximumBytes(ofStrings: channels) + sentence
+            return maximumFixedBytes + JSONWriter.maximumBytes(ofStrings: channels) + sentence
         }
     }
 
@@ -58,19 +84,7 @@ extension WireMessage {
     fileprivate func write(to json: inout JSONWriter) {
         switch self {
         case .event(let event):
-            json.write(#"{"type":"event","id":"#)
-            json.write(event.id.rawValue)
-            json.write(#","channel":"#)
-            json.writeString(event.channel.text)
-            json.write(#","time":""#)
-            json.write(event.time)
-            json.write(#"","payload":"#)
-            json.writeString(event.payload.repaired)
-            if !event.payload.isValidUTF8 {
-                // JSON text can't hold these bytes, so they come along in full.
-                json.write(#","payload_base64":"#)
-                json.writeBase64(event.payload.bytes)
-            }
+            return event.write(to: &json)
         case .gap(let gap, let channel):
             json.write(#"{"type":"gap","id":"#)
             json.write(gap.id.rawValue)
@@ -114,6 +128,11 @@ extension WireMessage {
 }
 
 extension ByteBuffer {
+    /// Writes an event's message as one JSON object in a text frame.
+    mutating func writeFrame(_ event: Event) {
+        self.writeTextFrame(maximumBytes: event.maximumBytes) { event.write(to: &$0) }
+    }
+
     /// Writes the message as one JSON object.
     package mutating func writeJSON(_ message: WireMessage) {
         self.writeJSON(maximumBytes: message.maximumBytes) { message.write(to: &$0) }

@@ -2,21 +2,23 @@ package import NIOCore
 package import RelayCore
 
 extension ByteBuffer {
-    /// Writes a message as subscribers of a kind get it. A gap and `live` are for kinds that tell positions.
-    package mutating func write(_ message: WireMessage, as kind: FrameKind) {
+    /// Writes an event as subscribers of a kind get it.
+    mutating func write(_ event: Event, as kind: FrameKind) {
         switch kind {
-        case .raw:
-            guard case .event(let event) = message else { preconditionFailure("a raw stream holds payloads only") }
-            self.writeWebSocketFrame(.text, event.payload.repaired)
-        case .enveloped:
-            self.writeFrame(message)
-        case .eventStream:
-            self.writeStreamEvent(message) { $0.writeJSON(message) }
-        case .rawEventStream:
-            guard case .event(let event) = message else {
-                return self.writeStreamEvent(message) { $0.writeJSON(message) }
-            }
-            self.writeStreamEvent(message) { $0.writeStreamData(event.payload.repaired) }
+        case .raw: self.writeWebSocketFrame(.text, event.payload.repaired)
+        case .enveloped: self.writeFrame(event)
+        case .eventStream: self.writeStreamEvent(.event(event)) { $0.writeJSON(.event(event)) }
+        case .rawEventStream: self.writeStreamEvent(.event(event)) { $0.writeStreamData(event.payload.repaired) }
+        }
+    }
+
+    /// Writes a message as subscribers of a kind get it. What is no event is for kinds that tell positions.
+    package mutating func write(_ message: WireMessage, as kind: FrameKind) {
+        if case .event(let event) = message { return self.write(event, as: kind) }
+        switch kind {
+        case .raw: preconditionFailure("a raw stream holds payloads only")
+        case .enveloped: self.writeFrame(message)
+        case .eventStream, .rawEventStream: self.writeStreamEvent(message) { $0.writeJSON(message) }
         }
     }
 }
@@ -40,8 +42,8 @@ extension ByteBuffer {
     }
 
     /// Writes text as lines of data. Whichever way a line ends in it, readers take it for a line feed.
-    private mutating func writeStreamData(_ text: [UInt8]) {
-        var rest = text[...]
+    private mutating func writeStreamData(_ text: ArraySlice<UInt8>) {
+        var rest = text
         while let end = rest.firstIndex(where: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }) {
             self.writeBytes(rest[..<end])
             self.writeStaticString("\ndata: ")
