@@ -26,7 +26,7 @@ package struct EncodedFrames: Sendable {
             case .gap(let gap):
                 if !kind.tellsPosition { continue }
                 self.gaps.append((gap.id, gap.reason))
-                buffer.write(.gap(gap, channel: channel ?? gap.channel), as: kind)
+                buffer.write(WireMessage(entry, channel: channel), as: kind)
             }
             self.frames.append((entry.id, buffer.writerIndex))
         }
